@@ -1,0 +1,49 @@
+// The flat index: every row looked at, in 8-bit codes whose error is bounded, and the few that may matter scored
+// exactly. The answer is exactly the k best of the float64 scores; docs/engine.md has the proof.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "parallel.h"
+
+namespace nearmost {
+
+enum class Metric { cosine = 0, euclidean = 1, dot = 2, manhattan = 3, hamming = 4 };
+
+// The rows as they came, and the shape of what is packed from them.
+struct Rows {
+  Metric metric;
+  size_t n, dim;
+  const float* values;  // (n, dim); null for hamming once packed
+  size_t row_bytes() const { return metric == Metric::hamming ? (dim + 7) / 8 : dim; }
+  size_t words() const { return (row_bytes() + 3) / 4; }
+  size_t blocks() const { return (n + 15) / 16; }
+};
+
+// Arrays of the caller; those that a metric does not use are null.
+//   cosine: norms, scales, bounds   euclidean: scales, offsets, bounds   dot: scales, bounds   manhattan: bounds
+template <bool writable>
+struct PackedArrays {
+  template <class T>
+  using Pointer = std::conditional_t<writable, T*, const T*>;
+  Pointer<uint8_t> panels;  // (blocks, words, 16, 4)
+  Pointer<double> norms;    // (n,) Euclidean length of each row
+  Pointer<float> scales;    // (blocks, 16) step of each row's code
+  Pointer<float> offsets;   // (blocks, 16) minus half the squared length, in units
+  Pointer<float> bounds;    // (blocks, 2) largest length of a decoded row, largest length of its error
+};
+using Packing = PackedArrays<true>;
+using Packed = PackedArrays<false>;
+
+// Fills the arrays; *unit becomes the length that codes are measured in. False where poll stopped it.
+bool pack(const Rows& rows, const Packing& out, double* unit, int n_threads, const Poll& poll);
+
+// A row's bits, first value lowest; any value but 0 is a 1.
+void pack_bits(const float* values, size_t dim, uint8_t* bytes);
+
+// ids and scores (n_queries, k), nearest first, -1 and -inf where fewer rows exist. False where poll stopped it.
+bool search(const Rows& rows, const Packed& packed, double unit, const float* queries, size_t n_queries, size_t k,
+            int64_t* ids, float* scores, int n_threads, const Poll& poll);
+
+}  // namespace nearmost

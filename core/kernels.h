@@ -1,0 +1,72 @@
+// The arithmetic that is written once per instruction set, behind one table chosen when the program starts.
+//
+// Codes lie in panels: 16 rows x 4 bytes, row after row, so that one 32-bit word of the query meets the same
+// four bytes of 16 rows at once and no sum ever crosses a lane. A row of w words takes w panels.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace nearmost {
+
+constexpr int kPanelRows = 16;
+constexpr int kWordBytes = 4;
+constexpr int kPanelBytes = kPanelRows * kWordBytes;
+
+// Some queries against some blocks of 16 rows. The shapes that have a body: batch_queries x batch_blocks,
+// batch_queries x 1, 1 x single_blocks and 1 x 1.
+struct Tile {
+  const uint8_t* panels;     // first block; block b starts at panels + b * words * kPanelBytes
+  const uint32_t* queries;   // query i starts at queries + i * words
+  ptrdiff_t words;           // words of a row, and of a query
+  int n_queries;
+  int n_blocks;
+  int32_t* sums;             // (n_queries, n_blocks, 16)
+};
+
+// How a query's integer sums become upper bounds of the rank:
+//   (sum - bias) * weight * scale + offset_weight * offset + slack,
+//   slack = per_norm * bounds[0] + per_error * bounds[1] + always, the largest error of the estimate in that block.
+struct Estimate {
+  int32_t bias;
+  float weight, offset_weight;
+  float per_norm, per_error, always;
+};
+
+// The rows that an estimate is made for: blocks of 16, side by side.
+struct BlockFactors {
+  const float* scales;   // (n_blocks, 16), or null for 1
+  const float* offsets;  // (n_blocks, 16), or null for 0
+  const float* bounds;   // (n_blocks, 2), or null for no slack at all
+};
+
+struct Kernels {
+  const char* name;
+  int query_limit;    // query codes lie in [-limit, limit]: the widest that cannot saturate
+  int batch_queries;  // the shapes at which a tile runs best
+  int batch_blocks;
+  int single_blocks;
+  void (*dot)(const Tile&);   // sum of u8 code x s8 query
+  void (*l1)(const Tile&);    // sum of |u8 code - u8 query|
+  void (*bits)(const Tile&);  // number of differing bits
+  // Upper bounds (n_blocks, 16) and the slack (n_blocks,) that is in them, of at most 4 blocks; bit i of the result
+  // says that upper[i] >= threshold.
+  uint64_t (*bound)(const Estimate&, const BlockFactors&, const int32_t* sums, int n_blocks, float threshold,
+                    float* upper, float* slack);
+  // Exact scores: eight float64 lanes, added in one order whatever the instruction set.
+  double (*exact_dot)(const float*, const float*, ptrdiff_t);
+  double (*exact_squared)(const float*, const float*, ptrdiff_t);
+  double (*exact_l1)(const float*, const float*, ptrdiff_t);
+  uint32_t (*crc32c)(uint32_t, const uint8_t*, size_t);
+};
+
+// The fastest set this processor has, or the one that NEARMOST_ISA (generic, avx2, avx512) names, if it has that.
+const Kernels& kernels();
+
+extern const Kernels kGenericKernels;
+#ifdef NEARMOST_X86
+extern const Kernels kAvx2Kernels;
+extern const Kernels kAvx512Kernels;
+#endif
+
+}  // namespace nearmost

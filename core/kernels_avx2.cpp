@@ -1,0 +1,133 @@
+// Bodies for AVX2: a block of 16 rows is two registers of 8 rows x 4 bytes.
+#include <immintrin.h>
+
+#include "kernels.h"
+
+namespace nearmost {
+namespace {
+
+struct Sixteen {  // 16 integer sums
+  __m256i low, high;
+};
+
+__m256i load(const uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+
+struct Dot {
+  static __m256i add(__m256i sum, __m256i code, __m256i query) {
+    const __m256i pairs = _mm256_maddubs_epi16(code, query);  // 255 * 63 * 2 < 2^15
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+  }
+};
+
+struct L1 {
+  static __m256i add(__m256i sum, __m256i code, __m256i query) {
+    const __m256i apart = _mm256_sub_epi8(_mm256_max_epu8(code, query), _mm256_min_epu8(code, query));
+    const __m256i pairs = _mm256_maddubs_epi16(apart, _mm256_set1_epi8(1));
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+  }
+};
+
+struct Bits {  // population count by nibble lookup (Mula, Kurz and Lemire 2018)
+  static __m256i add(__m256i sum, __m256i code, __m256i query) {
+    const __m256i ones = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1, 2, 1, 2, 2, 3, 1, 2,
+                                          2, 3, 2, 3, 3, 4);
+    const __m256i nibble = _mm256_set1_epi8(15);
+    const __m256i apart = _mm256_xor_si256(code, query);
+    const __m256i low = _mm256_shuffle_epi8(ones, _mm256_and_si256(apart, nibble));
+    const __m256i high = _mm256_shuffle_epi8(ones, _mm256_and_si256(_mm256_srli_epi16(apart, 4), nibble));
+    const __m256i pairs = _mm256_maddubs_epi16(_mm256_add_epi8(low, high), _mm256_set1_epi8(1));
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+  }
+};
+
+template <class Op, int Q, int B>
+void run(const Tile& t) {
+  Sixteen sums[Q][B];
+#pragma GCC unroll 8
+  for (int q = 0; q < Q; ++q)
+#pragma GCC unroll 8
+    for (int b = 0; b < B; ++b) sums[q][b].low = sums[q][b].high = _mm256_setzero_si256();
+  const ptrdiff_t stride = t.words * kPanelBytes;
+  for (ptrdiff_t w = 0; w < t.words; ++w) {
+    const uint8_t* panel = t.panels + w * kPanelBytes;
+#pragma GCC unroll 8
+    for (int b = 0; b < B; ++b) {
+      const __m256i low = load(panel + b * stride);
+      const __m256i high = load(panel + b * stride + 32);
+#pragma GCC unroll 8
+      for (int q = 0; q < Q; ++q) {
+        const __m256i query = _mm256_set1_epi32(int(t.queries[q * t.words + w]));
+        sums[q][b].low = Op::add(sums[q][b].low, low, query);
+        sums[q][b].high = Op::add(sums[q][b].high, high, query);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int q = 0; q < Q; ++q)
+#pragma GCC unroll 8
+    for (int b = 0; b < B; ++b) {
+      __m256i* out = reinterpret_cast<__m256i*>(t.sums + (q * B + b) * kPanelRows);
+      _mm256_storeu_si256(out, sums[q][b].low);
+      _mm256_storeu_si256(out + 1, sums[q][b].high);
+    }
+}
+
+constexpr int kBatchQueries = 4, kBatchBlocks = 1, kSingleBlocks = 2;
+
+template <class Op>
+void tile(const Tile& t) {
+  if (t.n_queries == kBatchQueries) return run<Op, kBatchQueries, 1>(t);
+  if (t.n_blocks == kSingleBlocks) return run<Op, 1, kSingleBlocks>(t);
+  run<Op, 1, 1>(t);
+}
+
+struct Lanes {
+  __m256d low, high;
+  static Lanes zero() { return {_mm256_setzero_pd(), _mm256_setzero_pd()}; }
+  static Lanes widen(const float* p) {
+    return {_mm256_cvtps_pd(_mm_loadu_ps(p)), _mm256_cvtps_pd(_mm_loadu_ps(p + 4))};
+  }
+  Lanes add(Lanes o) const { return {_mm256_add_pd(low, o.low), _mm256_add_pd(high, o.high)}; }
+  Lanes sub(Lanes o) const { return {_mm256_sub_pd(low, o.low), _mm256_sub_pd(high, o.high)}; }
+  Lanes mul(Lanes o) const { return {_mm256_mul_pd(low, o.low), _mm256_mul_pd(high, o.high)}; }
+  Lanes abs() const {
+    const __m256d sign = _mm256_set1_pd(-0.0);
+    return {_mm256_andnot_pd(sign, low), _mm256_andnot_pd(sign, high)};
+  }
+  void store(double* p) const {
+    _mm256_storeu_pd(p, low);
+    _mm256_storeu_pd(p + 4, high);
+  }
+};
+
+#include "crc_sse42.inl"
+#include "exact.inl"
+
+uint64_t bound(const Estimate& e, const BlockFactors& f, const int32_t* sums, int n_blocks, float threshold,
+               float* upper, float* slack) {
+  uint64_t mask = 0;
+  const __m256i bias = _mm256_set1_epi32(e.bias);
+  const __m256 weight = _mm256_set1_ps(e.weight), offset_weight = _mm256_set1_ps(e.offset_weight);
+  for (int b = 0; b < n_blocks; ++b) {
+    slack[b] = slack_of(e, f.bounds ? f.bounds + 2 * b : nullptr);
+    for (int i = b * kPanelRows; i < (b + 1) * kPanelRows; i += 8) {
+      const __m256i sum = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(sums + i));
+      __m256 value = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_sub_epi32(sum, bias)), weight);
+      if (f.scales) value = _mm256_mul_ps(value, _mm256_loadu_ps(f.scales + i));
+      if (f.offsets) value = _mm256_fmadd_ps(offset_weight, _mm256_loadu_ps(f.offsets + i), value);
+      value = _mm256_add_ps(value, _mm256_set1_ps(slack[b]));
+      _mm256_storeu_ps(upper + i, value);
+      const __m256 keep = _mm256_cmp_ps(value, _mm256_set1_ps(threshold), _CMP_GE_OQ);
+      mask |= uint64_t(_mm256_movemask_ps(keep)) << i;
+    }
+  }
+  return mask;
+}
+
+}  // namespace
+
+const Kernels kAvx2Kernels = {"avx2",     63,       kBatchQueries, kBatchBlocks, kSingleBlocks, tile<Dot>,
+                              tile<L1>,   tile<Bits>, bound,       exact_dot,    exact_squared, exact_l1,
+                              crc32c};
+
+}  // namespace nearmost

@@ -1,0 +1,99 @@
+// Bodies for AVX-512 with VNNI: a block of 16 rows is one register, and one instruction adds 64 products.
+#include <immintrin.h>
+
+#include "kernels.h"
+
+namespace nearmost {
+namespace {
+
+struct Dot {
+  static __m512i add(__m512i sum, __m512i code, __m512i query) { return _mm512_dpbusd_epi32(sum, code, query); }
+};
+
+struct L1 {
+  static __m512i add(__m512i sum, __m512i code, __m512i query) {
+    const __m512i apart = _mm512_sub_epi8(_mm512_max_epu8(code, query), _mm512_min_epu8(code, query));
+    return _mm512_dpbusd_epi32(sum, apart, _mm512_set1_epi8(1));
+  }
+};
+
+struct Bits {
+  static __m512i add(__m512i sum, __m512i code, __m512i query) {
+    return _mm512_add_epi32(sum, _mm512_popcnt_epi32(_mm512_xor_si512(code, query)));
+  }
+};
+
+template <class Op, int Q, int B>
+void run(const Tile& t) {
+  __m512i sums[Q][B];
+#pragma GCC unroll 8
+  for (int q = 0; q < Q; ++q)
+#pragma GCC unroll 8
+    for (int b = 0; b < B; ++b) sums[q][b] = _mm512_setzero_si512();
+  const ptrdiff_t stride = t.words * kPanelBytes;
+  for (ptrdiff_t w = 0; w < t.words; ++w) {
+    __m512i codes[B];
+#pragma GCC unroll 8
+    for (int b = 0; b < B; ++b) codes[b] = _mm512_loadu_si512(t.panels + w * kPanelBytes + b * stride);
+#pragma GCC unroll 8
+    for (int q = 0; q < Q; ++q) {
+      const __m512i query = _mm512_set1_epi32(int(t.queries[q * t.words + w]));
+#pragma GCC unroll 8
+      for (int b = 0; b < B; ++b) sums[q][b] = Op::add(sums[q][b], codes[b], query);
+    }
+  }
+#pragma GCC unroll 8
+  for (int q = 0; q < Q; ++q)
+#pragma GCC unroll 8
+    for (int b = 0; b < B; ++b) _mm512_storeu_si512(t.sums + (q * B + b) * kPanelRows, sums[q][b]);
+}
+
+constexpr int kBatchQueries = 6, kBatchBlocks = 4, kSingleBlocks = 4;
+
+template <class Op>
+void tile(const Tile& t) {
+  if (t.n_queries == kBatchQueries)
+    return t.n_blocks == kBatchBlocks ? run<Op, kBatchQueries, kBatchBlocks>(t) : run<Op, kBatchQueries, 1>(t);
+  if (t.n_blocks == kSingleBlocks) return run<Op, 1, kSingleBlocks>(t);
+  run<Op, 1, 1>(t);
+}
+
+struct Lanes {
+  __m512d v;
+  static Lanes zero() { return {_mm512_setzero_pd()}; }
+  static Lanes widen(const float* p) { return {_mm512_cvtps_pd(_mm256_loadu_ps(p))}; }
+  Lanes add(Lanes o) const { return {_mm512_add_pd(v, o.v)}; }
+  Lanes sub(Lanes o) const { return {_mm512_sub_pd(v, o.v)}; }
+  Lanes mul(Lanes o) const { return {_mm512_mul_pd(v, o.v)}; }
+  Lanes abs() const { return {_mm512_abs_pd(v)}; }
+  void store(double* p) const { _mm512_storeu_pd(p, v); }
+};
+
+#include "crc_sse42.inl"
+#include "exact.inl"
+
+uint64_t bound(const Estimate& e, const BlockFactors& f, const int32_t* sums, int n_blocks, float threshold,
+               float* upper, float* slack) {
+  uint64_t mask = 0;
+  const __m512i bias = _mm512_set1_epi32(e.bias);
+  const __m512 weight = _mm512_set1_ps(e.weight), offset_weight = _mm512_set1_ps(e.offset_weight);
+  for (int b = 0, i = 0; b < n_blocks; ++b, i += kPanelRows) {
+    slack[b] = slack_of(e, f.bounds ? f.bounds + 2 * b : nullptr);
+    __m512 value = _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_loadu_si512(sums + i), bias));
+    value = _mm512_mul_ps(value, weight);
+    if (f.scales) value = _mm512_mul_ps(value, _mm512_loadu_ps(f.scales + i));
+    if (f.offsets) value = _mm512_fmadd_ps(offset_weight, _mm512_loadu_ps(f.offsets + i), value);
+    value = _mm512_add_ps(value, _mm512_set1_ps(slack[b]));
+    _mm512_storeu_ps(upper + i, value);
+    mask |= uint64_t(_mm512_cmp_ps_mask(value, _mm512_set1_ps(threshold), _CMP_GE_OQ)) << i;
+  }
+  return mask;
+}
+
+}  // namespace
+
+const Kernels kAvx512Kernels = {"avx512",   127,      kBatchQueries, kBatchBlocks, kSingleBlocks, tile<Dot>,
+                                tile<L1>,   tile<Bits>, bound,       exact_dot,    exact_squared, exact_l1,
+                                crc32c};
+
+}  // namespace nearmost

@@ -1,0 +1,116 @@
+// The body that every processor can run; the others must give the same integers and the same exact scores.
+#include "kernels.h"
+
+namespace nearmost {
+namespace {
+
+template <class Term>
+void tile(const Tile& t, Term term) {
+  for (int q = 0; q < t.n_queries; ++q) {
+    const uint8_t* query = reinterpret_cast<const uint8_t*>(t.queries + q * t.words);
+    for (int b = 0; b < t.n_blocks; ++b) {
+      int32_t sums[kPanelRows] = {};
+      const uint8_t* panel = t.panels + b * t.words * kPanelBytes;
+      for (ptrdiff_t w = 0; w < t.words; ++w, panel += kPanelBytes)
+        for (int row = 0; row < kPanelRows; ++row)
+          for (int i = 0; i < kWordBytes; ++i)
+            sums[row] += term(panel[row * kWordBytes + i], query[w * kWordBytes + i]);
+      for (int row = 0; row < kPanelRows; ++row) t.sums[(q * t.n_blocks + b) * kPanelRows + row] = sums[row];
+    }
+  }
+}
+
+void dot(const Tile& t) {
+  tile(t, [](uint8_t code, uint8_t query) { return int32_t(code) * int8_t(query); });
+}
+
+void l1(const Tile& t) {
+  tile(t, [](uint8_t code, uint8_t query) { return code > query ? code - query : query - code; });
+}
+
+void bits(const Tile& t) {
+  tile(t, [](uint8_t code, uint8_t query) { return __builtin_popcount(code ^ query); });
+}
+
+struct Lanes {
+  double v[8];
+  static Lanes zero() { return Lanes{}; }
+  static Lanes widen(const float* p) {
+    Lanes r;
+    for (int i = 0; i < 8; ++i) r.v[i] = p[i];
+    return r;
+  }
+  template <class F>
+  Lanes map(F f) const {
+    Lanes r;
+    for (int i = 0; i < 8; ++i) r.v[i] = f(i);
+    return r;
+  }
+  Lanes add(const Lanes& o) const {
+    return map([&](int i) { return v[i] + o.v[i]; });
+  }
+  Lanes sub(const Lanes& o) const {
+    return map([&](int i) { return v[i] - o.v[i]; });
+  }
+  Lanes mul(const Lanes& o) const {
+    return map([&](int i) { return v[i] * o.v[i]; });
+  }
+  Lanes abs() const {
+    return map([&](int i) { return v[i] < 0 ? -v[i] : v[i]; });
+  }
+  void store(double* p) const {
+    for (int i = 0; i < 8; ++i) p[i] = v[i];
+  }
+};
+
+#include "exact.inl"
+
+uint64_t bound(const Estimate& e, const BlockFactors& f, const int32_t* sums, int n_blocks, float threshold,
+               float* upper, float* slack) {
+  uint64_t mask = 0;
+  for (int b = 0; b < n_blocks; ++b) {
+    slack[b] = slack_of(e, f.bounds ? f.bounds + 2 * b : nullptr);
+    for (int i = b * kPanelRows; i < (b + 1) * kPanelRows; ++i) {
+      float value = float(sums[i] - e.bias) * e.weight;
+      if (f.scales) value *= f.scales[i];
+      if (f.offsets) value += e.offset_weight * f.offsets[i];
+      upper[i] = value + slack[b];
+      mask |= uint64_t(upper[i] >= threshold) << i;
+    }
+  }
+  return mask;
+}
+
+struct CrcTable {
+  uint32_t entry[8][256];
+  constexpr CrcTable() : entry() {
+    for (uint32_t i = 0; i < 256; ++i) {
+      uint32_t c = i;
+      for (int bit = 0; bit < 8; ++bit) c = (c >> 1) ^ (c & 1 ? 0x82f63b78u : 0u);
+      entry[0][i] = c;
+    }
+    for (uint32_t i = 0; i < 256; ++i)
+      for (int k = 1; k < 8; ++k) entry[k][i] = (entry[k - 1][i] >> 8) ^ entry[0][entry[k - 1][i] & 255];
+  }
+};
+constexpr CrcTable kCrc;
+
+// Castagnoli's polynomial, eight bytes a step (slicing-by-8, Kounavis and Berry 2005).
+uint32_t crc32c(uint32_t crc, const uint8_t* p, size_t n) {
+  crc = ~crc;
+  for (; n >= 8; n -= 8, p += 8) {
+    const uint32_t low = crc ^ (uint32_t(p[0]) | uint32_t(p[1]) << 8 | uint32_t(p[2]) << 16 | uint32_t(p[3]) << 24);
+    crc = kCrc.entry[7][low & 255] ^ kCrc.entry[6][low >> 8 & 255] ^ kCrc.entry[5][low >> 16 & 255] ^
+          kCrc.entry[4][low >> 24] ^ kCrc.entry[3][p[4]] ^ kCrc.entry[2][p[5]] ^ kCrc.entry[1][p[6]] ^
+          kCrc.entry[0][p[7]];
+  }
+  for (; n > 0; --n, ++p) crc = (crc >> 8) ^ kCrc.entry[0][(crc ^ *p) & 255];
+  return ~crc;
+}
+
+}  // namespace
+
+const Kernels kGenericKernels = {"generic", 127,   1,         1,             1,        dot,   l1,
+                                 bits,      bound, exact_dot, exact_squared, exact_l1, crc32c};
+
+}  // namespace nearmost

@@ -1,0 +1,160 @@
+// The only file that knows Python: a table of contents. Arrays come checked; shapes are checked again here, since a
+// wrong one would be read past its end.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/function.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+
+#include <optional>
+
+#include "flat.h"
+#include "kernels.h"
+#include "keys.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace nearmost {
+namespace {
+
+template <class T, size_t axes>
+using Array = nb::ndarray<T, nb::ndim<axes>, nb::c_contig, nb::device::cpu>;
+template <class T, size_t axes>
+using Maybe = std::optional<Array<T, axes>>;
+using Progress = std::optional<nb::callable>;
+
+void require(bool good, const char* what) {
+  if (!good) throw nb::value_error(what);
+}
+
+// Looks for Ctrl-C and tells the caller's callable how far we are; both need the interpreter.
+Poll poll_with(const Progress& progress) {
+  return [&progress](size_t done, size_t total) {
+    nb::gil_scoped_acquire hold;
+    if (PyErr_CheckSignals() != 0) return false;
+    if (!progress) return true;
+    PyObject* answer = PyObject_CallFunction(progress->ptr(), "nn", Py_ssize_t(done), Py_ssize_t(total));
+    Py_XDECREF(answer);
+    return answer != nullptr;
+  };
+}
+
+template <class Work>
+void run(const Work& work) {
+  bool complete;
+  {
+    nb::gil_scoped_release free;
+    complete = work();
+  }
+  if (!complete) throw nb::python_error();
+}
+
+template <class A>
+auto pointer(const std::optional<A>& array, std::initializer_list<size_t> shape) -> decltype(array->data()) {
+  if (!array) return nullptr;
+  size_t axis = 0;
+  for (size_t length : shape) require(array->shape(axis++) == length, "nearmost: packed array has another shape");
+  return array->data();
+}
+
+Rows rows_of(int metric, size_t n, size_t dim, const float* values) {
+  require(metric >= 0 && metric <= 4 && dim > 0 && n < kEmptySlot, "nearmost: metric, dim or row count out of range");
+  return {Metric(metric), n, dim, values};
+}
+
+template <bool writable, class T>
+using In = std::conditional_t<writable, T, const T>;
+
+template <bool writable>
+PackedArrays<writable> packed_of(const Rows& rows, const Array<In<writable, uint8_t>, 4>& panels,
+                                 const Maybe<In<writable, double>, 1>& norms,
+                                 const Maybe<In<writable, float>, 2>& scales,
+                                 const Maybe<In<writable, float>, 2>& offsets,
+                                 const Maybe<In<writable, float>, 2>& bounds) {
+  const size_t blocks = rows.blocks();
+  require(panels.shape(0) == blocks && panels.shape(1) == rows.words() && panels.shape(2) == kPanelRows &&
+              panels.shape(3) == kWordBytes,
+          "nearmost: panels have another shape");
+  const Metric m = rows.metric;
+  const bool products = m == Metric::cosine || m == Metric::euclidean || m == Metric::dot;
+  require(bool(norms) == (m == Metric::cosine) && bool(scales) == products &&
+              bool(offsets) == (m == Metric::euclidean) && bool(bounds) == (m != Metric::hamming),
+          "nearmost: the packed arrays are not those of the metric");
+  return {panels.data(), pointer(norms, {rows.n}), pointer(scales, {blocks, kPanelRows}),
+          pointer(offsets, {blocks, kPanelRows}), pointer(bounds, {blocks, 2})};
+}
+
+double pack_rows(int metric, const Array<const float, 2>& values, const Array<uint8_t, 4>& panels,
+                 const Maybe<double, 1>& norms, const Maybe<float, 2>& scales, const Maybe<float, 2>& offsets,
+                 const Maybe<float, 2>& bounds, int n_threads, const Progress& progress) {
+  const Rows rows = rows_of(metric, values.shape(0), values.shape(1), values.data());
+  const Packing out = packed_of<true>(rows, panels, norms, scales, offsets, bounds);
+  double unit = 1;
+  run([&] { return pack(rows, out, &unit, n_threads, poll_with(progress)); });
+  return unit;
+}
+
+void search_rows(int metric, size_t n, size_t dim, const Maybe<const float, 2>& values,
+                 const Array<const uint8_t, 4>& panels, const Maybe<const double, 1>& norms,
+                 const Maybe<const float, 2>& scales, const Maybe<const float, 2>& offsets,
+                 const Maybe<const float, 2>& bounds, double unit, const Array<const float, 2>& queries,
+                 const Array<int64_t, 2>& ids, const Array<float, 2>& scores, int n_threads,
+                 const Progress& progress) {
+  const Rows rows = rows_of(metric, n, dim, pointer(values, {n, dim}));
+  require(bool(values) == (rows.metric != Metric::hamming), "nearmost: the rows are missing, or not wanted");
+  const Packed packed = packed_of<false>(rows, panels, norms, scales, offsets, bounds);
+  const size_t q = queries.shape(0), k = ids.shape(1);
+  require(queries.shape(1) == dim && ids.shape(0) == q && scores.shape(0) == q && scores.shape(1) == k,
+          "nearmost: queries, ids and scores do not fit together");
+  run([&] {
+    return search(rows, packed, unit, queries.data(), q, k, ids.data(), scores.data(), n_threads,
+                  poll_with(progress));
+  });
+}
+
+StringTable table_of(const Array<const uint8_t, 1>& data, const Array<const uint64_t, 1>& offsets) {
+  require(offsets.shape(0) > 0, "nearmost: offsets are empty");
+  return {data.data(), data.shape(0), offsets.data(), offsets.shape(0) - 1};
+}
+
+std::optional<std::pair<size_t, size_t>> hash_strings(const Array<const uint8_t, 1>& data,
+                                                      const Array<const uint64_t, 1>& offsets,
+                                                      const Array<uint32_t, 1>& slots) {
+  const StringTable keys = table_of(data, offsets);
+  require(keys.n < kEmptySlot && slots.shape(0) > keys.n, "nearmost: too few slots for the keys");
+  for (size_t i = 0; i <= keys.n; ++i)
+    require(keys.offsets[i] <= keys.n_bytes && (i == 0 || keys.offsets[i - 1] <= keys.offsets[i]),
+            "nearmost: offsets are out of order");
+  const auto clash = hash_keys(keys, slots.data(), slots.shape(0));
+  if (clash.first == keys.n) return std::nullopt;
+  return clash;
+}
+
+int64_t find_string(const Array<const uint8_t, 1>& data, const Array<const uint64_t, 1>& offsets,
+                    const Array<const uint32_t, 1>& slots, const nb::bytes& key) {
+  return find_key(table_of(data, offsets), slots.data(), slots.shape(0),
+                  reinterpret_cast<const uint8_t*>(key.c_str()), key.size());
+}
+
+uint32_t checksum(const Array<const uint8_t, 1>& bytes, uint32_t start) {
+  nb::gil_scoped_release free;
+  return kernels().crc32c(start, bytes.data(), bytes.shape(0));
+}
+
+}  // namespace
+
+NB_MODULE(_core, m) {
+  m.doc() = "Arithmetic on arrays that the caller owns.";
+  m.def("isa", [] { return kernels().name; });
+  m.def("crc32c", &checksum, "bytes"_a, "start"_a = 0);
+  m.def("hash_keys", &hash_strings, "data"_a, "offsets"_a, "slots"_a);
+  m.def("find_key", &find_string, "data"_a, "offsets"_a, "slots"_a, "key"_a);
+  m.def("pack", &pack_rows, "metric"_a, "rows"_a, "panels"_a, "norms"_a.none(), "scales"_a.none(),
+        "offsets"_a.none(), "bounds"_a.none(), "n_threads"_a, "progress"_a.none());
+  m.def("search", &search_rows, "metric"_a, "n_rows"_a, "dim"_a, "rows"_a.none(), "panels"_a, "norms"_a.none(),
+        "scales"_a.none(), "offsets"_a.none(), "bounds"_a.none(), "unit"_a, "queries"_a, "ids"_a, "scores"_a,
+        "n_threads"_a, "progress"_a.none());
+}
+
+}  // namespace nearmost

@@ -1,0 +1,38 @@
+// One query made ready for the scan of a flat index, and the exact score of one row for it.
+#pragma once
+
+#include <vector>
+
+#include "flat.h"
+#include "kernels.h"
+#include "topk.h"
+
+namespace nearmost {
+
+// Ranks are what bounds are made of: for each metric a number that grows with the score.
+//   cosine: the score   dot: q.x / (|q| unit)   manhattan: score / unit   hamming: the score
+//   euclidean: (q.x - |x|^2 / 2) / (unit m) with m = max(|q|, unit)
+class Query {
+ public:
+  // Writes rows.words() words of code to `codes`.
+  Query(const Rows& rows, const Packed& packed, double unit, const float* values, uint32_t* codes);
+
+  const Estimate& estimate() const { return estimate_; }
+
+  // The entries of the shortlist scored exactly, from the largest bound on, until none can be among the k best.
+  void rescore(std::vector<Shortlist::Entry>& entries, TopK& best) const;
+
+ private:
+  void prepare_products(uint8_t* codes);
+  void prepare_manhattan(uint8_t* codes);
+  double score(uint32_t row, float upper) const;
+  double rank_below(double score) const;
+
+  const Rows& rows_;
+  const Packed& packed_;
+  const float* values_;
+  double unit_, norm_ = 0, largest_ = 1;
+  Estimate estimate_{};
+};
+
+}  // namespace nearmost

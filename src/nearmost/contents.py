@@ -1,0 +1,93 @@
+"""What an index is made of, as one frozen value, and how that becomes the header and the sections of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearmost.encoders.recorded import RecordedEncoder
+from nearmost.errors import DamagedFileError, NewerFormatError
+from nearmost.flat import Flat
+from nearmost.metrics import METRICS
+from nearmost.strings import Keys, Strings
+
+KIND = "flat"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contents:
+    """Packed rows, their keys, and, where text was indexed, the texts and the encoder."""
+
+    flat: Flat
+    keys: Keys
+    texts: Strings | None = None
+    encoder: RecordedEncoder | None = None
+
+    def header(self) -> dict[str, Any]:
+        """The plain values of the file's header."""
+        return {
+            "kind": KIND,
+            "metric": self.flat.metric.name,
+            "dim": self.flat.dim,
+            "n_rows": self.flat.n_rows,
+            "unit": self.flat.unit,
+            "encoder": None if self.encoder is None else self.encoder.spec,
+            "projection": None,
+        }
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The sections of the file, in its order."""
+        arrays = dict(self.flat.arrays)
+        if self.keys.strings is not None and self.keys.slots is not None:
+            arrays["keys.data"], arrays["keys.offsets"] = self.keys.strings.data, self.keys.strings.offsets
+            arrays["keys.slots"] = self.keys.slots
+        if self.texts is not None:
+            arrays["texts.data"], arrays["texts.offsets"] = self.texts.data, self.texts.offsets
+        return arrays if self.encoder is None else {**arrays, **self.encoder.arrays}
+
+    @classmethod
+    def of(cls, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Contents:
+        """The contents behind a header and sections; DamagedFileError where they contradict each other.
+
+        Only shapes and numbers that cost nothing to check are checked here; search is safe whatever the arrays hold.
+        """
+        if header.get("kind") != KIND or header.get("projection") is not None:
+            raise NewerFormatError(
+                f"it holds an index of kind {header.get('kind')!r:.40} with projection {header.get('projection')!r:.40}, "
+                "which this nearmost cannot read: install a newer one"
+            )
+        metric, dim, n_rows, unit = (header.get(name) for name in ("metric", "dim", "n_rows", "unit"))
+        if not isinstance(metric, str) or metric not in METRICS or type(dim) is not int or type(n_rows) is not int:
+            raise DamagedFileError(f"the header says metric {metric!r:.40}, dim {dim!r:.40}, n_rows {n_rows!r:.40}")
+        if dim < 1 or n_rows < 0 or type(unit) not in (int, float):
+            raise DamagedFileError(f"the header says dim {dim}, n_rows {n_rows}, unit {unit!r:.40}")
+        return cls(
+            Flat(METRICS[metric], dim, n_rows, float(unit), arrays),
+            _keys(arrays, n_rows),
+            _strings(arrays, "texts", n_rows),
+            RecordedEncoder.found(header.get("encoder"), arrays, dim),
+        )
+
+
+def _keys(arrays: Mapping[str, NDArray[Any]], n_rows: int) -> Keys:
+    strings, slots = _strings(arrays, "keys", n_rows), arrays.get("keys.slots")
+    if strings is None:
+        return Keys(n_rows)
+    if slots is None or slots.dtype != np.uint32 or slots.ndim != 1:
+        raise DamagedFileError("section 'keys.slots' is missing or of another kind")
+    return Keys(n_rows, strings, slots)
+
+
+def _strings(arrays: Mapping[str, NDArray[Any]], name: str, n_rows: int) -> Strings | None:
+    data, offsets = arrays.get(f"{name}.data"), arrays.get(f"{name}.offsets")
+    if data is None and offsets is None:
+        return None
+    if data is None or offsets is None or data.dtype != np.uint8 or data.ndim != 1:
+        raise DamagedFileError(f"section '{name}.data' or '{name}.offsets' is missing or of another kind")
+    if offsets.dtype != np.uint64 or offsets.shape != (n_rows + 1,):
+        raise DamagedFileError(f"section '{name}.offsets' is {offsets.dtype} {offsets.shape}, wanted uint64 {(n_rows + 1,)}")
+    return Strings(data, offsets)

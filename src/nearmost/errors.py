@@ -1,0 +1,87 @@
+"""Everything nearmost raises on purpose, in one tree.
+
+Each error says what was found, what was wanted and what to do about it::
+
+    NearmostError
+    ├── InputError (ValueError)         a value handed to us cannot be used
+    │   ├── ShapeError                  wrong number of rows, columns or axes
+    │   ├── NotFiniteError              NaN or infinity where numbers were wanted
+    │   ├── DuplicateKeyError           one key names two rows
+    │   └── ReadError                   a malformed line or record in an input file
+    ├── UnknownKeyError (KeyError)      no row has this key
+    ├── FormatError (ValueError)        an index file that cannot be trusted
+    │   ├── NotAnIndexError             something else than a nearmost file
+    │   ├── NewerFormatError            written by a later nearmost
+    │   └── DamagedFileError            truncated, altered or inconsistent
+    ├── EncoderError (ValueError)       text cannot be turned into vectors
+    │   ├── UnknownEncoderError         no encoder answers to this spec
+    │   └── EncoderMismatchError        not the encoder the index was built with
+    └── MissingExtraError (ImportError) an optional package is not installed
+
+The built-in class in brackets is a second base, so ``except ValueError`` works too.
+"""
+
+from __future__ import annotations
+
+
+class NearmostError(Exception):
+    """Base of every error that nearmost raises on purpose."""
+
+
+class InputError(NearmostError, ValueError):
+    """A value handed to nearmost cannot be used."""
+
+
+class ShapeError(InputError):
+    """An array or a list has the wrong number of rows, columns or axes."""
+
+
+class NotFiniteError(InputError):
+    """NaN or infinity stands where a finite number was wanted."""
+
+
+class DuplicateKeyError(InputError):
+    """One key names two rows."""
+
+
+class ReadError(InputError):
+    """An input file holds something that cannot be read; the message starts with file and line."""
+
+
+class UnknownKeyError(NearmostError, KeyError):
+    """No row has this key."""
+
+    def __str__(self) -> str:  # KeyError would print the message as a quoted literal
+        return str(self.args[0]) if self.args else ""
+
+
+class FormatError(NearmostError, ValueError):
+    """An index file cannot be trusted."""
+
+
+class NotAnIndexError(FormatError):
+    """The file is not a nearmost index."""
+
+
+class NewerFormatError(FormatError):
+    """The file was written by a later version of nearmost."""
+
+
+class DamagedFileError(FormatError):
+    """The file is truncated, altered or contradicts itself."""
+
+
+class EncoderError(NearmostError, ValueError):
+    """Text cannot be turned into vectors."""
+
+
+class UnknownEncoderError(EncoderError):
+    """No encoder answers to this spec."""
+
+
+class EncoderMismatchError(EncoderError):
+    """The encoder is not the one that the index was built with."""
+
+
+class MissingExtraError(NearmostError, ImportError):
+    """An optional package is not installed."""

@@ -1,0 +1,132 @@
+"""Rows packed for exact search: 8-bit codes with a proven bound, and the rows themselves for the final scores.
+
+docs/engine.md has the arithmetic and the proof that the answer is exactly the k best.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearmost import _core
+from nearmost.errors import DamagedFileError, InputError
+from nearmost.metrics import Metric
+from nearmost.values import CHECK_ROWS, Neighbors
+
+Progress = Callable[[int, int], Any]
+
+BLOCK = 16
+"""Rows that are looked at together; see docs/format.md for how their codes lie."""
+
+
+class Flat:
+    """The packed rows of an index: named arrays, in memory or mapped, and the search over them."""
+
+    def __init__(self, metric: Metric, dim: int, n_rows: int, unit: float, arrays: Mapping[str, NDArray[Any]]) -> None:
+        if not (math.isfinite(unit) and unit > 0):
+            raise DamagedFileError(f"unit is {unit}; it must be a positive number: the file is damaged")
+        self.metric, self.dim, self.n_rows, self.unit = metric, dim, n_rows, unit
+        self.arrays: dict[str, NDArray[Any]] = {}
+        for name, (dtype, shape) in layout(metric, dim, n_rows).items():
+            array = arrays.get(name)
+            if array is None or array.dtype != dtype or array.shape != shape:
+                found = "missing" if array is None else f"{array.dtype} {array.shape}"
+                raise DamagedFileError(f"section {name!r} is {found}; it must be {dtype} {shape}: the file is damaged")
+            self.arrays[name] = array
+
+    @classmethod
+    def pack(
+        cls, metric: Metric, rows: NDArray[np.float32], *, n_threads: int = 0, progress: Progress | None = None
+    ) -> Flat:
+        """Packs rows, float32 (n, dim), in one pass over them; keeps a reference to them where they are needed."""
+        n_rows, dim = rows.shape
+        if metric.name == "hamming":
+            _require_bits(rows)
+        arrays: dict[str, NDArray[Any]] = {
+            name: np.empty(shape, dtype) for name, (dtype, shape) in layout(metric, dim, n_rows).items() if name != "rows"
+        }
+        unit = _core.pack(
+            metric.code,
+            rows,
+            arrays["panels"],
+            arrays.get("norms"),
+            arrays.get("scales"),
+            arrays.get("offsets"),
+            arrays.get("bounds"),
+            n_threads,
+            progress,
+        )
+        return cls(metric, dim, n_rows, unit, {"rows": rows, **arrays})
+
+    def search(
+        self, queries: NDArray[np.float32], k: int, *, n_threads: int = 0, progress: Progress | None = None
+    ) -> Neighbors:
+        """The k best rows of each query, exactly: queries float32 (q, dim) in, (q, k) out."""
+        ids = np.empty((len(queries), k), dtype=np.int64)
+        scores = np.empty((len(queries), k), dtype=np.float32)
+        get = self.arrays.get
+        _core.search(
+            self.metric.code,
+            self.n_rows,
+            self.dim,
+            get("rows"),
+            self.arrays["panels"],
+            get("norms"),
+            get("scales"),
+            get("offsets"),
+            get("bounds"),
+            self.unit,
+            queries,
+            ids,
+            scores,
+            n_threads,
+            progress,
+        )
+        return Neighbors(ids, scores, self.metric)
+
+    def vector(self, row: int) -> NDArray[np.float32]:
+        """Row ``row`` as it was given, float32 (dim,)."""
+        if "rows" in self.arrays:
+            return np.array(self.arrays["rows"][row], dtype=np.float32)
+        packed = np.ascontiguousarray(self.arrays["panels"][row // BLOCK, :, row % BLOCK, :]).reshape(-1)
+        return np.unpackbits(packed, count=self.dim, bitorder="little").astype(np.float32)
+
+
+def layout(metric: Metric, dim: int, n_rows: int) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
+    """Name -> (dtype, shape) of the arrays that this metric keeps."""
+    blocks = -(-n_rows // BLOCK)
+    row_bytes = -(-dim // 8) if metric.name == "hamming" else dim
+    f32 = np.dtype(np.float32)
+    every: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {
+        "rows": (f32, (n_rows, dim)),
+        "norms": (np.dtype(np.float64), (n_rows,)),
+        "panels": (np.dtype(np.uint8), (blocks, -(-row_bytes // 4), BLOCK, 4)),
+        "scales": (f32, (blocks, BLOCK)),
+        "offsets": (f32, (blocks, BLOCK)),
+        "bounds": (f32, (blocks, 2)),
+    }
+    kept = {
+        "cosine": ("rows", "norms", "panels", "scales", "bounds"),
+        "euclidean": ("rows", "panels", "scales", "offsets", "bounds"),
+        "dot": ("rows", "panels", "scales", "bounds"),
+        "manhattan": ("rows", "panels", "bounds"),
+        "hamming": ("panels",),
+    }
+    return {name: every[name] for name in kept[metric.name]}
+
+
+def _require_bits(rows: NDArray[np.float32]) -> None:
+    for start in range(0, len(rows), CHECK_ROWS):
+        part = rows[start : start + CHECK_ROWS]
+        bad = (part != 0) & (part != 1)
+        if bad.any():
+            row, column = (int(i[0]) for i in np.nonzero(bad))
+            value = part[row, column]
+            raise InputError(
+                f"row {start + row} holds {value} in column {column}; metric 'hamming' takes 0 and 1 only "
+                "(np.unpackbits turns packed bits into them)"
+            )

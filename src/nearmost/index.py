@@ -1,0 +1,254 @@
+"""The index: built from text or vectors, saved as one file, opened as a map, searched."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nearmost import store
+from nearmost.contents import Contents
+from nearmost.encoders import Encoder, Fitted, load_encoder
+from nearmost.encoders.recorded import RecordedEncoder
+from nearmost.errors import EncoderError, FormatError, InputError, ShapeError
+from nearmost.flat import Flat, Progress
+from nearmost.metrics import Metric, metric_named
+from nearmost.strings import Keys, OnDuplicate, Strings
+from nearmost.values import Corpus, Neighbors, Vectors, float_rows
+
+
+class Index:
+    """Vectors that can be searched, with their keys and perhaps their texts and the encoder that made them.
+
+    Make one with ``Index.build`` or ``Index.open``. It never changes, so any number of threads may search it at once,
+    and processes that open the same file share its memory.
+    """
+
+    def __init__(self, contents: Contents, *, encoder: Encoder | None = None) -> None:
+        self._contents: Contents | None = contents
+        self._encoder = encoder  # loaded when first asked for
+        self._path: Path | None = None
+        self._checksum = 0
+
+    @classmethod
+    def build(
+        cls,
+        rows: Vectors | Corpus | ArrayLike,
+        *,
+        keys: Iterable[str] | None = None,
+        metric: str | Metric = "cosine",
+        encoder: str | Encoder | None = None,
+        on_duplicate: OnDuplicate = "error",
+        n_threads: int = 0,
+        progress: Progress | None = None,
+    ) -> Index:
+        """An index of vectors, or of a corpus, whose texts the encoder turns into vectors ("minilm" where none is named).
+
+        ``rows``: Vectors, a Corpus, or anything array-like of shape (n, dim). With vectors, ``encoder`` names what
+        made them, so that the index can be searched by text. ``keys`` and ``on_duplicate`` as in ``Vectors.of``.
+        ``progress(done, total)`` is called about ten times a second from this thread. n_threads=0: all cores.
+        """
+        chosen = metric_named(metric)
+        texts = None
+        loaded = None if encoder is None else load_encoder(encoder)
+        if isinstance(rows, Corpus):
+            loaded = loaded or load_encoder("minilm")
+            loaded = loaded.fit(rows.texts) if isinstance(loaded, Fitted) else loaded
+            texts, keys = rows.texts, rows.keys
+            rows = loaded.encode(rows.texts, progress=progress, n_threads=n_threads)
+            progress = None  # packing is short beside encoding, and two bars would be one too many
+        vectors = Vectors.of(rows, keys, on_duplicate=on_duplicate)
+        if loaded is not None and loaded.dim != vectors.dim:
+            raise ShapeError(f"encoder {loaded.spec!r} has dim {loaded.dim}, the vectors have dim {vectors.dim}")
+        flat = Flat.pack(chosen, vectors.rows, n_threads=n_threads, progress=progress)
+        recorded = None if loaded is None else RecordedEncoder.of(loaded)
+        return cls(Contents(flat, vectors.keys, texts, recorded), encoder=loaded)
+
+    @classmethod
+    def open(
+        cls, path: str | os.PathLike[str], *, verify: store.Verify = "header", encoder: str | Encoder | None = None
+    ) -> Index:
+        """The index in this file, mapped: a few milliseconds whatever its size, and memory shared between processes.
+
+        ``verify="full"`` also checks every byte against its checksum. ``encoder`` takes the place of the one recorded
+        in the file and must be the same; EncoderMismatchError names both where it is not.
+        """
+        stored = store.read(path, verify)
+        try:
+            contents = Contents.of(stored.header, stored.arrays)
+        except FormatError as error:
+            raise type(error)(f"{os.fspath(path)}: {error}") from None
+        index = cls(contents)
+        index._path, index._checksum = Path(path), stored.checksum
+        if encoder is not None:
+            given = load_encoder(encoder)
+            index._encoder = contents.encoder.checked(given) if contents.encoder else given
+        return index
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the index to this file, whole or not at all: whatever happens, the old or the new one is there."""
+        parts = self._parts()
+        self._checksum = store.write(path, parts.header(), parts.arrays())
+        self._path = Path(path)
+
+    def search(
+        self,
+        queries: ArrayLike | str | Sequence[str],
+        k: int = 10,
+        *,
+        n_threads: int = 0,
+        progress: Progress | None = None,
+    ) -> Neighbors:
+        """The k nearest rows of each query, exactly, nearest first: ``ids, scores = index.search(queries)``.
+
+        ``queries`` is one vector (dim,), many (q, dim), one text or a list of texts. One query gives (k,) arrays,
+        many give (q, k). Where fewer than k rows exist the rest is -1 and -inf.
+        """
+        flat = self._parts().flat
+        if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+            raise InputError(f"k is {k!r}; it must be a whole number of at least 1")
+        rows, single = self._query_rows(queries, n_threads)
+        found = flat.search(rows, int(k), n_threads=n_threads, progress=progress)
+        return Neighbors(found.ids[0], found.scores[0], found.metric) if single else found
+
+    def nearest(
+        self,
+        key: str | None = None,
+        *,
+        text: str | None = None,
+        vector: ArrayLike | None = None,
+        k: int = 10,
+        n_threads: int = 0,
+    ) -> list[tuple[str, float]]:
+        """(key, score) of the k rows nearest to a row, a text or a vector; a row is not its own neighbour."""
+        if sum(given is not None for given in (key, text, vector)) != 1:
+            raise InputError("nearest wants one of a key, text=... or vector=...")
+        own = -1
+        query: Any = text if vector is None else np.asarray(vector)
+        if key is not None:
+            own = self._parts().keys.row(key)
+            query = self._parts().flat.vector(own)
+        ids, scores = self.search(query, k + (own >= 0), n_threads=n_threads)
+        if ids.ndim != 1:
+            raise ShapeError(f"nearest takes one vector, not {len(ids)}; use search for many")
+        pairs = zip(ids.tolist(), scores.tolist(), strict=True)
+        return [(self._parts().keys[row], score) for row, score in pairs if row not in (own, -1)][:k]
+
+    def vector(self, key: str) -> NDArray[np.float32]:
+        """The vector of this key as it was given, float32 (dim,). Raises UnknownKeyError."""
+        return self._parts().flat.vector(self._parts().keys.row(key))
+
+    def text(self, key: str) -> str:
+        """The text of this key. Raises UnknownKeyError, or InputError where the index keeps no texts."""
+        if self._parts().texts is None:
+            raise InputError("this index keeps no texts; it was built from vectors")
+        return self._parts().texts[self._parts().keys.row(key)]
+
+    @property
+    def keys(self) -> Keys:
+        """The keys in row order: ``index.keys[id]`` is a key, ``index.keys.row(key)`` an id."""
+        return self._parts().keys
+
+    @property
+    def texts(self) -> Strings | None:
+        """The texts in row order, or None where it was built from vectors."""
+        return self._parts().texts
+
+    @property
+    def metric(self) -> Metric:
+        """The metric that it was built for."""
+        return self._parts().flat.metric
+
+    @property
+    def dim(self) -> int:
+        """Columns."""
+        return self._parts().flat.dim
+
+    @property
+    def encoder(self) -> Encoder:
+        """What turns text into this index's vectors, loaded when first asked for. Raises EncoderError without one."""
+        if self._encoder is None:
+            recorded = self._parts().encoder
+            if recorded is None:
+                raise EncoderError(
+                    "this index was built from vectors and names no encoder, so it cannot be searched by text; "
+                    "open it with encoder=... or search with vectors"
+                )
+            self._encoder = recorded.load()
+        return self._encoder
+
+    def info(self) -> dict[str, Any]:
+        """What is inside, as plain values."""
+        parts = self._parts()
+        return {
+            "path": None if self._path is None else str(self._path),
+            **parts.header(),
+            "keys": "row numbers" if parts.keys.strings is None else "stored",
+            "texts": "none" if parts.texts is None else "stored",
+            "sections": {name: array.nbytes for name, array in parts.arrays().items()},
+        }
+
+    def close(self) -> None:
+        """Lets go of the file; the map goes once no array of it is left. May be called twice."""
+        self._contents = self._encoder = None
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return self._parts().flat.n_rows
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._parts().keys
+
+    def __repr__(self) -> str:
+        if self._contents is None:
+            return "<Index, closed>"
+        where = "" if self._path is None else f" from {self._path}"
+        return f"<Index of {len(self)} x {self.dim}, {self.metric}{where}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._path is not None:
+            return _reopen, (self._path.absolute(), self._checksum)
+        return _unpickle, (self._parts().header(), self._parts().arrays())
+
+    def _parts(self) -> Contents:
+        if self._contents is None:
+            raise InputError("the index is closed; open it again with Index.open")
+        return self._contents
+
+    def _query_rows(self, queries: Any, n_threads: int) -> tuple[NDArray[np.float32], bool]:
+        """The queries as float32 (q, dim), and whether a single one was given."""
+        if isinstance(queries, str):
+            return self.encoder.encode([queries], n_threads=n_threads), True
+        if isinstance(queries, Sequence) and len(queries) and all(isinstance(query, str) for query in queries):
+            return self.encoder.encode(queries, n_threads=n_threads), False
+        array = np.asarray(queries)
+        single = array.ndim == 1 and array.size > 0
+        if array.size == 0 and array.ndim <= 2:
+            return np.empty((0, self.dim), dtype=np.float32), False
+        rows = float_rows(array[None] if single else array, "queries")
+        if rows.shape[1] != self.dim:
+            recorded = self._parts().encoder
+            made = "" if recorded is None else f" (built with encoder {recorded.spec!r})"
+            raise ShapeError(f"queries have dim {rows.shape[1]}, the index has dim {self.dim}{made}")
+        return rows, single
+
+
+def _unpickle(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Index:
+    return Index(Contents.of(header, arrays))
+
+
+def _reopen(path: Path, checksum: int) -> Index:
+    """What unpickling calls: the file must still be the one that was pickled."""
+    index = Index.open(path)
+    if index._checksum != checksum:
+        raise InputError(f"{path} has been replaced since the index was pickled; open it afresh")
+    return index

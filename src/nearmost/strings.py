@@ -1,0 +1,156 @@
+"""Strings and keys as flat arrays: read from a memory-mapped file without building a single object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearmost import _core
+from nearmost.errors import DamagedFileError, DuplicateKeyError, InputError, UnknownKeyError
+
+OnDuplicate = Literal["error", "first", "last"]
+
+
+class Strings(Sequence[str]):
+    """An immutable sequence of strings held in two arrays.
+
+    ``data`` is uint8, all strings in UTF-8 one after the other; ``offsets`` is uint64 of length n + 1:
+    string i is ``data[offsets[i]:offsets[i + 1]]``. Reading one costs one decode and no lookup table.
+    """
+
+    __slots__ = ("data", "offsets")
+
+    def __init__(self, data: NDArray[np.uint8], offsets: NDArray[np.uint64]) -> None:
+        self.data = data
+        self.offsets = offsets
+
+    @classmethod
+    def of(cls, strings: Iterable[str]) -> Strings:
+        """The same strings, packed. Raises InputError, naming the row, for anything but text."""
+        if isinstance(strings, Strings):
+            return strings
+        encoded: list[bytes] = []
+        for row, string in enumerate(strings):
+            if not isinstance(string, str):
+                raise InputError(f"row {row} is {type(string).__name__} {string!r:.40}; it must be a str")
+            try:
+                encoded.append(string.encode())
+            except UnicodeEncodeError:
+                raise InputError(
+                    f"row {row}, {string!r:.60}, holds half a character (a lone surrogate); "
+                    "decode the input with the encoding it was written in"
+                ) from None
+        offsets = np.zeros(len(encoded) + 1, dtype=np.uint64)
+        np.cumsum(np.fromiter(map(len, encoded), dtype=np.uint64, count=len(encoded)), out=offsets[1:])
+        return cls(np.frombuffer(b"".join(encoded), dtype=np.uint8), offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @overload
+    def __getitem__(self, row: int) -> str: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[str]: ...
+    def __getitem__(self, row: int | slice) -> str | list[str]:
+        if isinstance(row, slice):
+            return [self[i] for i in range(*row.indices(len(self)))]
+        if row < 0:
+            row += len(self)
+        if not 0 <= row < len(self):
+            raise IndexError(f"row {row} of {len(self)} strings")
+        start, stop = int(self.offsets[row]), int(self.offsets[row + 1])
+        if not start <= stop <= len(self.data):
+            raise DamagedFileError(f"string {row} lies at {start}:{stop} of {len(self.data)} bytes: the file is damaged")
+        try:
+            return self.data[start:stop].tobytes().decode()
+        except UnicodeDecodeError:
+            raise DamagedFileError(f"string {row} is not UTF-8: the file is damaged") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return (self[row] for row in range(len(self)))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(repr(self[row])[:40] for row in range(min(3, len(self))))
+        return f"<Strings of {len(self)}: {shown}{', ...' if len(self) > 3 else ''}>"
+
+
+class Keys(Sequence[str]):
+    """The user's names for the rows, each of them once, with key -> row as fast as row -> key.
+
+    Without strings, row i is called ``str(i)`` and nothing is stored. With them, ``slots`` is an
+    open-addressing hash table of row numbers (docs/format.md gives the hash), so that a mapped file
+    answers at once.
+    """
+
+    __slots__ = ("_n_rows", "slots", "strings")
+
+    def __init__(self, n_rows: int, strings: Strings | None = None, slots: NDArray[np.uint32] | None = None) -> None:
+        self._n_rows = n_rows
+        self.strings = strings
+        self.slots = slots
+
+    @classmethod
+    def of(cls, keys: Iterable[str]) -> Keys:
+        """These keys, hashed. Raises DuplicateKeyError, naming both rows, where two are equal."""
+        if isinstance(keys, Keys):
+            return keys
+        strings = Strings.of(keys)
+        slots = np.empty(max(1, len(strings) * 3 // 2), dtype=np.uint32)
+        clash = _core.hash_keys(strings.data, strings.offsets, slots)
+        if clash is not None:
+            first, second = clash
+            raise DuplicateKeyError(
+                f"rows {first} and {second} have the same key {strings[first]!r}; keys must be unique "
+                '(or say on_duplicate="first" or "last")'
+            )
+        return cls(len(strings), strings, slots)
+
+    def row(self, key: str) -> int:
+        """The row of this key. Raises UnknownKeyError where there is none."""
+        row = self._find(key)
+        if row is None:
+            raise UnknownKeyError(f"no row has the key {key!r}")
+        return row
+
+    def _find(self, key: str) -> int | None:
+        if self.strings is None or self.slots is None:
+            row = int(key) if key.isascii() and key.isdecimal() and len(key) < 19 else -1
+            return row if 0 <= row < self._n_rows and str(row) == key else None
+        row = _core.find_key(self.strings.data, self.strings.offsets, self.slots, key.encode(errors="surrogatepass"))
+        return row if 0 <= row < self._n_rows else None
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self._find(key) is not None
+
+    def __len__(self) -> int:
+        return self._n_rows
+
+    @overload
+    def __getitem__(self, row: int) -> str: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[str]: ...
+    def __getitem__(self, row: int | slice) -> str | list[str]:
+        if self.strings is not None:
+            return self.strings[row]
+        numbers = range(self._n_rows)[row]
+        return [str(number) for number in numbers] if isinstance(numbers, range) else str(numbers)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(repr(key)[:40] for key in self[:3])
+        return f"<Keys of {len(self)}: {shown}{', ...' if len(self) > 3 else ''}>"
+
+
+def unique_rows(keys: Sequence[str], on_duplicate: OnDuplicate) -> list[int] | None:
+    """The rows to keep, in order, so that every key is left once; None where all are kept."""
+    if on_duplicate not in ("error", "first", "last"):
+        raise InputError(f'on_duplicate is {on_duplicate!r}; it must be "error", "first" or "last"')
+    if on_duplicate == "error":
+        return None
+    kept: dict[str, int] = {}
+    for row, key in enumerate(keys):
+        if on_duplicate == "last" or key not in kept:
+            kept[key] = row
+    return None if len(kept) == len(keys) else sorted(kept.values())
