@@ -12,61 +12,83 @@
 namespace nearmost {
 namespace {
 
-constexpr size_t kChunkQueries = 192;      // share one pass over the rows
-constexpr size_t kPassBytes = 256 << 10;   // codes that stay in the second-level cache while the chunk meets them
-constexpr size_t kSplitBytes = 1 << 20;    // a thread of its own is worth this much code
-constexpr int kMaxBlocks = 4;              // of one tile
-constexpr int kMaxQueries = 8;
+constexpr size_t kChunkQueries = 192;     // share one pass over the rows
+constexpr size_t kPassBytes = 256 << 10;  // codes that stay in the second-level cache while the chunk meets them
+constexpr size_t kSplitBytes = 1 << 20;   // a thread of its own is worth this much code
+constexpr size_t kPassBlocks = 256;
+constexpr size_t kMaxBlocks = 4;  // of one tile
+constexpr size_t kMaxQueries = 8;
 
 using Lists = std::vector<Shortlist>;
 
-// Some queries against some blocks of rows.
+// Some queries against some blocks of rows. Rows are taken in passes that stay in the cache while every query meets
+// them: bounds for the whole pass first, which also raise the threshold, then the few rows that reach it.
 class Scan {
  public:
-  Scan(const Rows& rows, const Packed& packed) : rows_(rows), packed_(packed), words_(rows.words()) {}
+  Scan(const Rows& rows, const Packed& packed, size_t n_queries)
+      : rows_(rows),
+        packed_(packed),
+        words_(rows.words()),
+        group_(n_queries == 1 ? 1 : size_t(kernels().batch_queries)),
+        wide_(n_queries == 1 ? size_t(kernels().single_blocks) : size_t(kernels().batch_blocks)),
+        pass_(std::clamp(kPassBytes / (words_ * kPanelBytes) / wide_ * wide_, wide_, kPassBlocks)),
+        upper_(group_ * pass_ * kPanelRows),
+        positions_(pass_ * kPanelRows + kPanelRows) {}
 
-  // codes: (queries.size(), words), padded to whole groups of batch_queries. Lists: one a query.
+  // codes: (queries.size(), words), padded to whole groups. lists: one a query.
   void run(const std::vector<Query>& queries, const uint32_t* codes, size_t from, size_t to, Shortlist* lists,
-           const GoOn& go_on) const {
-    const size_t group = queries.size() == 1 ? 1 : size_t(kernels().batch_queries);
-    const size_t wide = queries.size() == 1 ? size_t(kernels().single_blocks) : size_t(kernels().batch_blocks);
-    const size_t pass = std::max(wide, kPassBytes / std::max<size_t>(1, words_ * kPanelBytes) / wide * wide);
-    for (size_t start = from; start < to && go_on(); start += pass) {
-      const size_t end = std::min(to, start + pass);
-      for (size_t q = 0; q < queries.size(); q += group) {
-        const size_t n = std::min(group, queries.size() - q);
-        size_t b = start;
-        for (; b + wide <= end; b += wide) tile(&queries[q], n, group, codes + q * words_, b, wide, lists + q);
-        for (; b < end; ++b) tile(&queries[q], n, group, codes + q * words_, b, 1, lists + q);
+           const GoOn& go_on) {
+    for (size_t start = from; start < to && go_on(); start += pass_) {
+      const size_t end = std::min(to, start + pass_);
+      for (size_t q = 0; q < queries.size(); q += group_) {
+        const size_t n = std::min(group_, queries.size() - q);
+        for (size_t b = start; b < end;) {
+          const size_t n_blocks = b + wide_ <= end ? wide_ : 1;
+          estimate(&queries[q], n, codes + q * words_, b, n_blocks, start, lists + q);
+          b += n_blocks;
+        }
+        for (size_t i = 0; i < n; ++i) collect(queries[q + i], i, start, end, lists[q + i]);
       }
     }
   }
 
  private:
-  void tile(const Query* queries, size_t n, size_t group, const uint32_t* codes, size_t block, size_t n_blocks,
-            Shortlist* lists) const {
+  // Upper bounds of n_blocks blocks for n queries.
+  void estimate(const Query* queries, size_t n, const uint32_t* codes, size_t block, size_t n_blocks, size_t start,
+                Shortlist* lists) {
     alignas(64) int32_t sums[kMaxQueries * kMaxBlocks * kPanelRows];
-    const Tile t = {packed_.panels + block * words_ * kPanelBytes, codes, ptrdiff_t(words_), int(group),
-                    int(n_blocks),                                 sums};
-    integer_kernel()(t);
+    integer_kernel()(
+        {packed_.panels + block * words_ * kPanelBytes, codes, ptrdiff_t(words_), int(group_), int(n_blocks), sums});
     const auto at = [block](const float* p, size_t per_block) { return p ? p + block * per_block : nullptr; };
     const BlockFactors factors = {at(packed_.scales, kPanelRows), at(packed_.offsets, kPanelRows),
                                   at(packed_.bounds, 2)};
-    const size_t first = block * kPanelRows;
-    const size_t left = rows_.n - first;
-    const uint64_t real = left >= 64 ? ~uint64_t(0) : (uint64_t(1) << left) - 1;
+    const size_t lane = n_blocks == 1 ? block % kMaxBlocks * kPanelRows : 0;
+    const size_t real = rows_.n - block * kPanelRows;
     for (size_t q = 0; q < n; ++q) {
-      alignas(64) float upper[kMaxBlocks * kPanelRows];
-      float slack[kMaxBlocks];
-      uint64_t mask = real & kernels().bound(queries[q].estimate(), factors, sums + q * n_blocks * kPanelRows,
-                                             int(n_blocks), lists[q].threshold(), upper, slack);
-      for (; mask; mask &= mask - 1) {
-        const int i = __builtin_ctzll(mask);
-        const float twice = 2 * slack[i / kPanelRows];
-        const float lower = std::isfinite(twice) ? upper[i] - twice : -std::numeric_limits<float>::infinity();
-        if (upper[i] >= lists[q].threshold()) lists[q].add(upper[i], lower, uint32_t(first + i));
+      float* upper = upper_.data() + (q * pass_ + block - start) * kPanelRows;
+      const int32_t* own = sums + q * n_blocks * kPanelRows;
+      if (real >= n_blocks * kPanelRows) {
+        kernels().bound(queries[q].estimate(), factors, own, int(n_blocks), upper, lists[q].best() + lane);
+      } else {  // the last rows of all: what pads their block must not count
+        float unused[kMaxBlocks * kPanelRows] = {};
+        kernels().bound(queries[q].estimate(), factors, own, int(n_blocks), upper, unused);
+        std::fill(upper + real, upper + n_blocks * kPanelRows, -std::numeric_limits<float>::infinity());
       }
     }
+  }
+
+  // The rows of one pass that may still matter to one query.
+  void collect(const Query& query, size_t slot, size_t start, size_t end, Shortlist& list) {
+    list.raise_by_best();
+    const float* upper = upper_.data() + slot * pass_ * kPanelRows;
+    const size_t found = kernels().select(upper, (end - start) * kPanelRows, list.threshold(), positions_.data());
+    for (size_t i = 0; i < found; ++i) {
+      const size_t position = positions_[i], row = start * kPanelRows + position;
+      if (row >= rows_.n) break;
+      const float* bounds = packed_.bounds ? packed_.bounds + 2 * (row / kPanelRows) : nullptr;
+      list.add({upper[position], uint32_t(row)}, list.by_entries() ? slack_of(query.estimate(), bounds) : 0);
+    }
+    list.raise_by_entries();
   }
 
   decltype(Kernels::dot) integer_kernel() const {
@@ -76,7 +98,9 @@ class Scan {
 
   const Rows& rows_;
   const Packed& packed_;
-  size_t words_;
+  const size_t words_, group_, wide_, pass_;
+  std::vector<float> upper_;         // (group, pass, 16)
+  std::vector<uint32_t> positions_;  // of one pass, and room for the kernel to write beyond
 };
 
 void write(std::vector<Scored>& best, size_t k, int64_t* ids, float* scores) {
@@ -108,7 +132,6 @@ bool search(const Rows& rows, const Packed& packed, double unit, const float* qu
   if (n_queries == 0 || k == 0) return true;
   const size_t wanted = std::min(k, rows.n), words = rows.words(), blocks = rows.blocks();
   const Plan plan(rows, n_queries, size_t(threads_for(n_threads)));
-  const Scan scan(rows, packed);
   std::vector<Lists> found(plan.chunks * plan.parts);
   std::vector<std::vector<Query>> prepared(plan.chunks);
   const size_t group = size_t(kernels().batch_queries);
@@ -126,7 +149,7 @@ bool search(const Rows& rows, const Packed& packed, double unit, const float* qu
     for (size_t q = 0; q < made.size(); ++q) {
       TopK best(wanted);
       for (size_t part = 0; part < plan.parts; ++part)
-        made[q].rescore(found[chunk * plan.parts + part][q].entries(), best);
+        made[q].rescore(found[chunk * plan.parts + part][q].entries(), wanted, best);
       const size_t row = chunk * plan.chunk + q;
       write(best.sorted(), k, ids + row * k, scores + row * k);
     }
@@ -135,6 +158,7 @@ bool search(const Rows& rows, const Packed& packed, double unit, const float* qu
     const size_t chunk = item / plan.parts, part = item % plan.parts;
     std::vector<uint32_t> codes;
     std::vector<Query> made = queries_of(chunk, codes);
+    Scan scan(rows, packed, made.size());
     Lists& lists = found[item];
     lists.assign(made.size(), Shortlist(wanted));
     scan.run(made, codes.data(), part * blocks / plan.parts, (part + 1) * blocks / plan.parts, lists.data(), go_on);

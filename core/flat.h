@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels.h"
 #include "parallel.h"
 
 namespace nearmost {
@@ -35,6 +36,9 @@ struct PackedArrays {
 };
 using Packing = PackedArrays<true>;
 using Packed = PackedArrays<false>;
+
+// An upper bound of |t - step code|, the rounding of its own computation allowed for; length is |t|.
+double lost_by(const Coded& coded, size_t dim, double length);
 
 // Fills the arrays; *unit becomes the length that codes are measured in. False where poll stopped it.
 bool pack(const Rows& rows, const Packing& out, double* unit, int n_threads, const Poll& poll);

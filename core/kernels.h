@@ -16,12 +16,12 @@ constexpr int kPanelBytes = kPanelRows * kWordBytes;
 // Some queries against some blocks of 16 rows. The shapes that have a body: batch_queries x batch_blocks,
 // batch_queries x 1, 1 x single_blocks and 1 x 1.
 struct Tile {
-  const uint8_t* panels;     // first block; block b starts at panels + b * words * kPanelBytes
-  const uint32_t* queries;   // query i starts at queries + i * words
-  ptrdiff_t words;           // words of a row, and of a query
+  const uint8_t* panels;    // first block; block b starts at panels + b * words * kPanelBytes
+  const uint32_t* queries;  // query i starts at queries + i * words
+  ptrdiff_t words;          // words of a row, and of a query
   int n_queries;
   int n_blocks;
-  int32_t* sums;             // (n_queries, n_blocks, 16)
+  int32_t* sums;  // (n_queries, n_blocks, 16)
 };
 
 // How a query's integer sums become upper bounds of the rank:
@@ -33,11 +33,23 @@ struct Estimate {
   float per_norm, per_error, always;
 };
 
+inline float slack_of(const Estimate& e, const float* bounds) {
+  return bounds ? e.per_norm * bounds[0] + e.per_error * bounds[1] + e.always : 0.0f;
+}
+
 // The rows that an estimate is made for: blocks of 16, side by side.
 struct BlockFactors {
   const float* scales;   // (n_blocks, 16), or null for 1
   const float* offsets;  // (n_blocks, 16), or null for 0
   const float* bounds;   // (n_blocks, 2), or null for no slack at all
+};
+
+// What a row's or a query's codes are worth, before any rounding is allowed for: t - step * code is what is lost.
+struct Coded {
+  float step;
+  int32_t sum;      // of the codes
+  int64_t squares;  // of the codes, summed
+  double lost;      // squares of what is lost, summed in float32
 };
 
 struct Kernels {
@@ -49,14 +61,16 @@ struct Kernels {
   void (*dot)(const Tile&);   // sum of u8 code x s8 query
   void (*l1)(const Tile&);    // sum of |u8 code - u8 query|
   void (*bits)(const Tile&);  // number of differing bits
-  // Upper bounds (n_blocks, 16) and the slack (n_blocks,) that is in them, of at most 4 blocks; bit i of the result
-  // says that upper[i] >= threshold.
-  uint64_t (*bound)(const Estimate&, const BlockFactors&, const int32_t* sums, int n_blocks, float threshold,
-                    float* upper, float* slack);
-  // Exact scores: eight float64 lanes, added in one order whatever the instruction set.
-  double (*exact_dot)(const float*, const float*, ptrdiff_t);
-  double (*exact_squared)(const float*, const float*, ptrdiff_t);
-  double (*exact_l1)(const float*, const float*, ptrdiff_t);
+  // Upper bounds (n_blocks, 16); best (n_blocks, 16) keeps the largest lower bound that each lane ever met.
+  void (*bound)(const Estimate&, const BlockFactors&, const int32_t* sums, int n_blocks, float* upper, float* best);
+  // The positions i < n, a multiple of 16, of upper[i] >= threshold; returns how many.
+  size_t (*select)(const float* upper, size_t n, float threshold, uint32_t* positions);
+  // Codes of t = value * per_unit in steps of its own, the largest one being limit; stored as code + zero.
+  Coded (*quantize)(const float* values, ptrdiff_t n, double per_unit, int limit, int zero, uint8_t* codes);
+  // Exact scores: 32 float64 lanes, added in one order whatever the instruction set.
+  double (*exact_dot)(const double* query, const float* row, ptrdiff_t n);
+  double (*exact_squared)(const double* query, const float* row, ptrdiff_t n);
+  double (*exact_l1)(const double* query, const float* row, ptrdiff_t n);
   uint32_t (*crc32c)(uint32_t, const uint8_t*, size_t);
 };
 

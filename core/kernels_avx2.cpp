@@ -84,10 +84,14 @@ void tile(const Tile& t) {
 struct Lanes {
   __m256d low, high;
   static Lanes zero() { return {_mm256_setzero_pd(), _mm256_setzero_pd()}; }
+  static Lanes load(const double* p) { return {_mm256_loadu_pd(p), _mm256_loadu_pd(p + 4)}; }
   static Lanes widen(const float* p) {
     return {_mm256_cvtps_pd(_mm_loadu_ps(p)), _mm256_cvtps_pd(_mm_loadu_ps(p + 4))};
   }
   Lanes add(Lanes o) const { return {_mm256_add_pd(low, o.low), _mm256_add_pd(high, o.high)}; }
+  Lanes add_product(Lanes a, Lanes b) const {
+    return {_mm256_fmadd_pd(a.low, b.low, low), _mm256_fmadd_pd(a.high, b.high, high)};
+  }
   Lanes sub(Lanes o) const { return {_mm256_sub_pd(low, o.low), _mm256_sub_pd(high, o.high)}; }
   Lanes mul(Lanes o) const { return {_mm256_mul_pd(low, o.low), _mm256_mul_pd(high, o.high)}; }
   Lanes abs() const {
@@ -102,32 +106,43 @@ struct Lanes {
 
 #include "crc_sse42.inl"
 #include "exact.inl"
+#include "quantize.inl"
 
-uint64_t bound(const Estimate& e, const BlockFactors& f, const int32_t* sums, int n_blocks, float threshold,
-               float* upper, float* slack) {
-  uint64_t mask = 0;
+void bound(const Estimate& e, const BlockFactors& f, const int32_t* sums, int n_blocks, float* upper, float* best) {
   const __m256i bias = _mm256_set1_epi32(e.bias);
   const __m256 weight = _mm256_set1_ps(e.weight), offset_weight = _mm256_set1_ps(e.offset_weight);
   for (int b = 0; b < n_blocks; ++b) {
-    slack[b] = slack_of(e, f.bounds ? f.bounds + 2 * b : nullptr);
+    const __m256 slack = _mm256_set1_ps(slack_of(e, f.bounds ? f.bounds + 2 * b : nullptr));
+    const __m256 twice = _mm256_add_ps(slack, slack);
     for (int i = b * kPanelRows; i < (b + 1) * kPanelRows; i += 8) {
       const __m256i sum = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(sums + i));
       __m256 value = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_sub_epi32(sum, bias)), weight);
       if (f.scales) value = _mm256_mul_ps(value, _mm256_loadu_ps(f.scales + i));
       if (f.offsets) value = _mm256_fmadd_ps(offset_weight, _mm256_loadu_ps(f.offsets + i), value);
-      value = _mm256_add_ps(value, _mm256_set1_ps(slack[b]));
+      value = _mm256_add_ps(value, slack);
       _mm256_storeu_ps(upper + i, value);
-      const __m256 keep = _mm256_cmp_ps(value, _mm256_set1_ps(threshold), _CMP_GE_OQ);
-      mask |= uint64_t(_mm256_movemask_ps(keep)) << i;
+      const __m256 lower = _mm256_sub_ps(value, twice);
+      _mm256_storeu_ps(best + i, _mm256_max_ps(lower, _mm256_loadu_ps(best + i)));  // the second if the first is NaN
     }
   }
-  return mask;
+}
+
+size_t select(const float* upper, size_t n, float threshold, uint32_t* positions) {
+  size_t found = 0;
+  const __m256 least = _mm256_set1_ps(threshold);
+  for (size_t i = 0; i < n; i += 16) {
+    const __m256 low = _mm256_cmp_ps(_mm256_loadu_ps(upper + i), least, _CMP_GE_OQ);
+    const __m256 high = _mm256_cmp_ps(_mm256_loadu_ps(upper + i + 8), least, _CMP_GE_OQ);
+    uint32_t mask = uint32_t(_mm256_movemask_ps(low)) | uint32_t(_mm256_movemask_ps(high)) << 8;
+    for (; mask; mask &= mask - 1) positions[found++] = uint32_t(i) + uint32_t(__builtin_ctz(mask));
+  }
+  return found;
 }
 
 }  // namespace
 
-const Kernels kAvx2Kernels = {"avx2",     63,       kBatchQueries, kBatchBlocks, kSingleBlocks, tile<Dot>,
-                              tile<L1>,   tile<Bits>, bound,       exact_dot,    exact_squared, exact_l1,
-                              crc32c};
+const Kernels kAvx2Kernels = {"avx2",    63,        kBatchQueries, kBatchBlocks, kSingleBlocks,
+                              tile<Dot>, tile<L1>,  tile<Bits>,    bound,        select,
+                              quantize,  exact_dot, exact_squared, exact_l1,     crc32c};
 
 }  // namespace nearmost

@@ -61,8 +61,10 @@ void tile(const Tile& t) {
 struct Lanes {
   __m512d v;
   static Lanes zero() { return {_mm512_setzero_pd()}; }
+  static Lanes load(const double* p) { return {_mm512_loadu_pd(p)}; }
   static Lanes widen(const float* p) { return {_mm512_cvtps_pd(_mm256_loadu_ps(p))}; }
   Lanes add(Lanes o) const { return {_mm512_add_pd(v, o.v)}; }
+  Lanes add_product(Lanes a, Lanes b) const { return {_mm512_fmadd_pd(a.v, b.v, v)}; }
   Lanes sub(Lanes o) const { return {_mm512_sub_pd(v, o.v)}; }
   Lanes mul(Lanes o) const { return {_mm512_mul_pd(v, o.v)}; }
   Lanes abs() const { return {_mm512_abs_pd(v)}; }
@@ -71,29 +73,38 @@ struct Lanes {
 
 #include "crc_sse42.inl"
 #include "exact.inl"
+#include "quantize.inl"
 
-uint64_t bound(const Estimate& e, const BlockFactors& f, const int32_t* sums, int n_blocks, float threshold,
-               float* upper, float* slack) {
-  uint64_t mask = 0;
+void bound(const Estimate& e, const BlockFactors& f, const int32_t* sums, int n_blocks, float* upper, float* best) {
   const __m512i bias = _mm512_set1_epi32(e.bias);
   const __m512 weight = _mm512_set1_ps(e.weight), offset_weight = _mm512_set1_ps(e.offset_weight);
   for (int b = 0, i = 0; b < n_blocks; ++b, i += kPanelRows) {
-    slack[b] = slack_of(e, f.bounds ? f.bounds + 2 * b : nullptr);
+    const __m512 slack = _mm512_set1_ps(slack_of(e, f.bounds ? f.bounds + 2 * b : nullptr));
     __m512 value = _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_loadu_si512(sums + i), bias));
     value = _mm512_mul_ps(value, weight);
     if (f.scales) value = _mm512_mul_ps(value, _mm512_loadu_ps(f.scales + i));
     if (f.offsets) value = _mm512_fmadd_ps(offset_weight, _mm512_loadu_ps(f.offsets + i), value);
-    value = _mm512_add_ps(value, _mm512_set1_ps(slack[b]));
+    value = _mm512_add_ps(value, slack);
     _mm512_storeu_ps(upper + i, value);
-    mask |= uint64_t(_mm512_cmp_ps_mask(value, _mm512_set1_ps(threshold), _CMP_GE_OQ)) << i;
+    const __m512 lower = _mm512_sub_ps(value, _mm512_add_ps(slack, slack));
+    _mm512_storeu_ps(best + i, _mm512_max_ps(lower, _mm512_loadu_ps(best + i)));  // the second if the first is NaN
   }
-  return mask;
+}
+
+size_t select(const float* upper, size_t n, float threshold, uint32_t* positions) {
+  size_t found = 0;
+  const __m512 least = _mm512_set1_ps(threshold);
+  for (size_t i = 0; i < n; i += 16) {
+    uint32_t mask = _mm512_cmp_ps_mask(_mm512_loadu_ps(upper + i), least, _CMP_GE_OQ);
+    for (; mask; mask &= mask - 1) positions[found++] = uint32_t(i) + uint32_t(__builtin_ctz(mask));
+  }
+  return found;
 }
 
 }  // namespace
 
-const Kernels kAvx512Kernels = {"avx512",   127,      kBatchQueries, kBatchBlocks, kSingleBlocks, tile<Dot>,
-                                tile<L1>,   tile<Bits>, bound,       exact_dot,    exact_squared, exact_l1,
-                                crc32c};
+const Kernels kAvx512Kernels = {"avx512",  127,       kBatchQueries, kBatchBlocks, kSingleBlocks,
+                                tile<Dot>, tile<L1>,  tile<Bits>,    bound,        select,
+                                quantize,  exact_dot, exact_squared, exact_l1,     crc32c};
 
 }  // namespace nearmost

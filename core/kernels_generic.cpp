@@ -35,6 +35,11 @@ void bits(const Tile& t) {
 struct Lanes {
   double v[8];
   static Lanes zero() { return Lanes{}; }
+  static Lanes load(const double* p) {
+    Lanes r;
+    for (int i = 0; i < 8; ++i) r.v[i] = p[i];
+    return r;
+  }
   static Lanes widen(const float* p) {
     Lanes r;
     for (int i = 0; i < 8; ++i) r.v[i] = p[i];
@@ -49,6 +54,7 @@ struct Lanes {
   Lanes add(const Lanes& o) const {
     return map([&](int i) { return v[i] + o.v[i]; });
   }
+  Lanes add_product(const Lanes& a, const Lanes& b) const { return add(a.mul(b)); }
   Lanes sub(const Lanes& o) const {
     return map([&](int i) { return v[i] - o.v[i]; });
   }
@@ -64,21 +70,29 @@ struct Lanes {
 };
 
 #include "exact.inl"
+#include "quantize.inl"
 
-uint64_t bound(const Estimate& e, const BlockFactors& f, const int32_t* sums, int n_blocks, float threshold,
-               float* upper, float* slack) {
-  uint64_t mask = 0;
+void bound(const Estimate& e, const BlockFactors& f, const int32_t* sums, int n_blocks, float* upper, float* best) {
   for (int b = 0; b < n_blocks; ++b) {
-    slack[b] = slack_of(e, f.bounds ? f.bounds + 2 * b : nullptr);
+    const float slack = slack_of(e, f.bounds ? f.bounds + 2 * b : nullptr), twice = 2 * slack;
     for (int i = b * kPanelRows; i < (b + 1) * kPanelRows; ++i) {
       float value = float(sums[i] - e.bias) * e.weight;
       if (f.scales) value *= f.scales[i];
       if (f.offsets) value += e.offset_weight * f.offsets[i];
-      upper[i] = value + slack[b];
-      mask |= uint64_t(upper[i] >= threshold) << i;
+      upper[i] = value + slack;
+      const float lower = upper[i] - twice;
+      best[i] = lower > best[i] ? lower : best[i];
     }
   }
-  return mask;
+}
+
+size_t select(const float* upper, size_t n, float threshold, uint32_t* positions) {
+  size_t found = 0;
+  for (size_t i = 0; i < n; ++i) {
+    positions[found] = uint32_t(i);
+    found += upper[i] >= threshold;
+  }
+  return found;
 }
 
 struct CrcTable {
@@ -110,7 +124,7 @@ uint32_t crc32c(uint32_t crc, const uint8_t* p, size_t n) {
 
 }  // namespace
 
-const Kernels kGenericKernels = {"generic", 127,   1,         1,             1,        dot,   l1,
-                                 bits,      bound, exact_dot, exact_squared, exact_l1, crc32c};
+const Kernels kGenericKernels = {"generic", 127,           1,        1,     1, dot, l1, bits, bound, select, quantize,
+                                 exact_dot, exact_squared, exact_l1, crc32c};
 
 }  // namespace nearmost

@@ -99,8 +99,7 @@ void search_rows(int metric, size_t n, size_t dim, const Maybe<const float, 2>& 
                  const Array<const uint8_t, 4>& panels, const Maybe<const double, 1>& norms,
                  const Maybe<const float, 2>& scales, const Maybe<const float, 2>& offsets,
                  const Maybe<const float, 2>& bounds, double unit, const Array<const float, 2>& queries,
-                 const Array<int64_t, 2>& ids, const Array<float, 2>& scores, int n_threads,
-                 const Progress& progress) {
+                 const Array<int64_t, 2>& ids, const Array<float, 2>& scores, int n_threads, const Progress& progress) {
   const Rows rows = rows_of(metric, n, dim, pointer(values, {n, dim}));
   require(bool(values) == (rows.metric != Metric::hamming), "nearmost: the rows are missing, or not wanted");
   const Packed packed = packed_of<false>(rows, panels, norms, scales, offsets, bounds);
@@ -108,8 +107,7 @@ void search_rows(int metric, size_t n, size_t dim, const Maybe<const float, 2>& 
   require(queries.shape(1) == dim && ids.shape(0) == q && scores.shape(0) == q && scores.shape(1) == k,
           "nearmost: queries, ids and scores do not fit together");
   run([&] {
-    return search(rows, packed, unit, queries.data(), q, k, ids.data(), scores.data(), n_threads,
-                  poll_with(progress));
+    return search(rows, packed, unit, queries.data(), q, k, ids.data(), scores.data(), n_threads, poll_with(progress));
   });
 }
 
@@ -133,8 +131,8 @@ std::optional<std::pair<size_t, size_t>> hash_strings(const Array<const uint8_t,
 
 int64_t find_string(const Array<const uint8_t, 1>& data, const Array<const uint64_t, 1>& offsets,
                     const Array<const uint32_t, 1>& slots, const nb::bytes& key) {
-  return find_key(table_of(data, offsets), slots.data(), slots.shape(0),
-                  reinterpret_cast<const uint8_t*>(key.c_str()), key.size());
+  return find_key(table_of(data, offsets), slots.data(), slots.shape(0), reinterpret_cast<const uint8_t*>(key.c_str()),
+                  key.size());
 }
 
 uint32_t checksum(const Array<const uint8_t, 1>& bytes, uint32_t start) {
@@ -150,8 +148,8 @@ NB_MODULE(_core, m) {
   m.def("crc32c", &checksum, "bytes"_a, "start"_a = 0);
   m.def("hash_keys", &hash_strings, "data"_a, "offsets"_a, "slots"_a);
   m.def("find_key", &find_string, "data"_a, "offsets"_a, "slots"_a, "key"_a);
-  m.def("pack", &pack_rows, "metric"_a, "rows"_a, "panels"_a, "norms"_a.none(), "scales"_a.none(),
-        "offsets"_a.none(), "bounds"_a.none(), "n_threads"_a, "progress"_a.none());
+  m.def("pack", &pack_rows, "metric"_a, "rows"_a, "panels"_a, "norms"_a.none(), "scales"_a.none(), "offsets"_a.none(),
+        "bounds"_a.none(), "n_threads"_a, "progress"_a.none());
   m.def("search", &search_rows, "metric"_a, "n_rows"_a, "dim"_a, "rows"_a.none(), "panels"_a, "norms"_a.none(),
         "scales"_a.none(), "offsets"_a.none(), "bounds"_a.none(), "unit"_a, "queries"_a, "ids"_a, "scores"_a,
         "n_threads"_a, "progress"_a.none());

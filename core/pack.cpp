@@ -20,56 +20,43 @@ float rounded_up(double x) {
 }
 
 // What one row's code is worth.
-struct Coded {
+struct Worth {
   float scale;
   double norm, error;  // of the decoded row; of row - decoded row
 };
 
-int nearest_code(double x) {  // halves go away from zero
-  return int(std::clamp(x, -double(kLimit), double(kLimit)) + (x < 0 ? -0.5 : 0.5));
-}
-
-// Codes of t = row / unit in steps of its own, largest magnitude 127.
-Coded code_by_own_scale(const float* row, size_t dim, double unit, uint8_t* codes) {
-  float largest = 0;
-  for (size_t i = 0; i < dim; ++i) largest = std::max(largest, std::fabs(row[i]));
-  const float scale = float(largest / unit / kLimit);
-  const double per_unit = 1 / unit, per_scale = scale > 0 ? 1.0 / scale : 0;
-  double norm = 0, error = 0;
-  for (size_t i = 0; i < dim; ++i) {
-    const double t = row[i] * per_unit;
-    const int c = nearest_code(t * per_scale);
-    const double lost = t - double(scale) * c;
-    codes[i] = uint8_t(c + kZero);
-    norm += double(c) * c;
-    error += lost * lost;
-  }
-  return {scale, scale * std::sqrt(norm), std::sqrt(error)};
+Worth code_by_own_scale(const float* row, size_t dim, double unit, double length, uint8_t* codes) {
+  const Coded coded = kernels().quantize(row, ptrdiff_t(dim), 1 / unit, kLimit, kZero, codes);
+  return {coded.step, coded.step * std::sqrt(double(coded.squares)), lost_by(coded, dim, length / unit)};
 }
 
 // Codes of t = row / unit as it stands: manhattan needs one scale for all. norm is of no use there.
-Coded code_by_unit(const float* row, size_t dim, double unit, uint8_t* codes) {
+Worth code_by_unit(const float* row, size_t dim, double unit, uint8_t* codes) {
   double error = 0;
   for (size_t i = 0; i < dim; ++i) {
     const double t = row[i] / unit;
-    const int c = nearest_code(t);
-    codes[i] = uint8_t(c + kZero);
+    const double c = std::clamp(std::nearbyint(t), -double(kLimit), double(kLimit));
+    codes[i] = uint8_t(int(c) + kZero);
     error += std::fabs(t - c);
   }
   return {1, 0, error};
 }
 
-double length(const float* row, size_t dim) { return std::sqrt(kernels().exact_dot(row, row, ptrdiff_t(dim))); }
+double length(const float* row, size_t dim, std::vector<double>& wide) {
+  wide.assign(row, row + dim);
+  return std::sqrt(kernels().exact_dot(wide.data(), row, ptrdiff_t(dim)));
+}
 
 double unit_of(const Rows& rows) {
   double largest = 0;
+  std::vector<double> wide;
   if (rows.metric == Metric::cosine || rows.metric == Metric::hamming) return 1;
   if (rows.metric == Metric::manhattan) {
     for (size_t i = 0; i < rows.n * rows.dim; ++i) largest = std::max(largest, std::fabs(double(rows.values[i])));
     largest /= kLimit;
   } else {
     for (size_t row = 0; row < rows.n; ++row)
-      largest = std::max(largest, length(rows.values + row * rows.dim, rows.dim));
+      largest = std::max(largest, length(rows.values + row * rows.dim, rows.dim, wide));
   }
   return largest > 0 ? largest : 1;
 }
@@ -78,7 +65,7 @@ class Packer {
  public:
   Packer(const Rows& rows, const Packing& out, double unit) : rows_(rows), out_(out), unit_(unit) {}
 
-  void block(size_t b, std::vector<uint8_t>& codes) const {
+  void block(size_t b, std::vector<uint8_t>& codes, std::vector<double>& wide) const {
     const size_t words = rows_.words();
     const uint8_t empty = rows_.metric == Metric::hamming ? 0 : kZero;
     double norm = 0, error = 0;
@@ -86,7 +73,7 @@ class Packer {
       const size_t row = b * kPanelRows + lane;
       std::fill(codes.begin(), codes.end(), empty);
       if (row < rows_.n) {
-        const Coded coded = code(row, codes.data());
+        const Worth coded = code(row, codes.data(), wide);
         norm = std::max(norm, coded.norm);
         error = std::max(error, coded.error);
         if (out_.scales) out_.scales[row] = coded.scale;
@@ -95,7 +82,8 @@ class Packer {
         if (out_.offsets) out_.offsets[row] = 0;
       }
       uint8_t* panel = out_.panels + b * words * kPanelBytes + lane * kWordBytes;
-      for (size_t w = 0; w < words; ++w) std::memcpy(panel + w * kPanelBytes, codes.data() + w * kWordBytes, kWordBytes);
+      for (size_t w = 0; w < words; ++w)
+        std::memcpy(panel + w * kPanelBytes, codes.data() + w * kWordBytes, kWordBytes);
     }
     if (out_.bounds) {
       out_.bounds[2 * b] = rounded_up(norm);
@@ -104,7 +92,7 @@ class Packer {
   }
 
  private:
-  Coded code(size_t row, uint8_t* codes) const {
+  Worth code(size_t row, uint8_t* codes, std::vector<double>& wide) const {
     const float* values = rows_.values + row * rows_.dim;
     switch (rows_.metric) {
       case Metric::hamming:
@@ -112,20 +100,14 @@ class Packer {
         return {};
       case Metric::manhattan:
         return code_by_unit(values, rows_.dim, unit_, codes);
-      case Metric::cosine: {
-        const double norm = length(values, rows_.dim);
-        out_.norms[row] = norm;
-        return code_by_own_scale(values, rows_.dim, norm > 0 ? norm : 1, codes);
-      }
-      case Metric::euclidean: {
-        const double t = length(values, rows_.dim) / unit_;
-        out_.offsets[row] = float(-0.5 * t * t);
-        break;
-      }
-      case Metric::dot:
+      default:
         break;
     }
-    return code_by_own_scale(values, rows_.dim, unit_, codes);
+    const double norm = length(values, rows_.dim, wide);
+    const double unit = rows_.metric == Metric::cosine ? (norm > 0 ? norm : 1) : unit_;
+    if (out_.norms) out_.norms[row] = norm;
+    if (out_.offsets) out_.offsets[row] = float(-0.5 * (norm / unit) * (norm / unit));
+    return code_by_own_scale(values, rows_.dim, unit, norm, codes);
   }
 
   const Rows& rows_;
@@ -134,6 +116,11 @@ class Packer {
 };
 
 }  // namespace
+
+double lost_by(const Coded& coded, size_t dim, double length) {
+  const double sums = 0x1p-10, terms = 0x1p-22, underflow = 1e-18;  // the last for each t whose square vanishes
+  return std::sqrt(coded.lost) * (1 + sums) + terms * length + underflow * std::sqrt(double(dim));
+}
 
 void pack_bits(const float* values, size_t dim, uint8_t* bytes) {
   std::memset(bytes, 0, (dim + 7) / 8);
@@ -146,8 +133,9 @@ bool pack(const Rows& rows, const Packing& out, double* unit, int n_threads, con
   const size_t items = (rows.blocks() + kBlocksPerItem - 1) / kBlocksPerItem;
   return parallel_for(items, n_threads, poll, [&](size_t item, const GoOn& go_on) {
     std::vector<uint8_t> codes(rows.words() * kWordBytes);
+    std::vector<double> wide;
     const size_t end = std::min(rows.blocks(), (item + 1) * kBlocksPerItem);
-    for (size_t b = item * kBlocksPerItem; b < end && go_on(); ++b) packer.block(b, codes);
+    for (size_t b = item * kBlocksPerItem; b < end && go_on(); ++b) packer.block(b, codes, wide);
   });
 }
 

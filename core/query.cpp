@@ -8,10 +8,11 @@
 namespace nearmost {
 namespace {
 
-constexpr double kRoundUp = 1 + 0x1p-18;    // makes a bound computed in float64 safe as a float32
-constexpr double kFloatError = 0x1p-20;     // of the few float32 operations that make an estimate, with room to spare
-constexpr double kDoubleError = 0x1p-44;    // of the float64 operations that make a score, with room to spare
-constexpr double kUnusable = 3e38;          // beyond float32: the bound says nothing, and every row is scored
+constexpr double kRoundUp = 1 + 0x1p-18;  // makes a bound computed in float64 safe as a float32
+constexpr double kFloatError = 0x1p-20;   // of the few float32 operations that make an estimate, with room to spare
+constexpr double kDoubleError = 0x1p-44;  // of the float64 operations that make a score, with room to spare
+constexpr double kUnderflow = 1e-30;      // of products of float32 that vanish; ranks are about 1
+constexpr double kUnusable = 3e38;        // beyond float32: the bound says nothing, and every row is scored
 
 float safe(double x) {
   x *= kRoundUp;
@@ -21,7 +22,7 @@ float safe(double x) {
 }  // namespace
 
 Query::Query(const Rows& rows, const Packed& packed, double unit, const float* values, uint32_t* codes)
-    : rows_(rows), packed_(packed), values_(values), unit_(unit) {
+    : rows_(rows), packed_(packed), values_(values, values + rows.dim), unit_(unit) {
   std::memset(codes, 0, rows.words() * kWordBytes);
   uint8_t* bytes = reinterpret_cast<uint8_t*>(codes);
   if (rows.metric == Metric::hamming) {
@@ -30,39 +31,25 @@ Query::Query(const Rows& rows, const Packed& packed, double unit, const float* v
   } else if (rows.metric == Metric::manhattan) {
     prepare_manhattan(bytes);
   } else {
-    prepare_products(bytes);
+    prepare_products(values, bytes);
   }
 }
 
 // t = q / m is coded as step * c; then |t.x - step scale (c.c_x)| <= |t - step c| |x^| + |t| |x - x^| (Cauchy-Schwarz).
-void Query::prepare_products(uint8_t* codes) {
+void Query::prepare_products(const float* values, uint8_t* codes) {
   const ptrdiff_t dim = ptrdiff_t(rows_.dim);
-  norm_ = std::sqrt(kernels().exact_dot(values_, values_, dim));
+  norm_ = std::sqrt(kernels().exact_dot(values_.data(), values, dim));
   largest_ = rows_.metric == Metric::euclidean ? std::max(norm_, unit_) : norm_;
   if (!(largest_ > 0)) largest_ = 1;
-  float peak = 0;
-  for (ptrdiff_t i = 0; i < dim; ++i) peak = std::max(peak, std::fabs(values_[i]));
-  const int limit = kernels().query_limit;
-  const double per_largest = 1 / largest_, step = peak * per_largest / limit, per_step = step > 0 ? 1 / step : 0;
-  double lost = 0;
-  int32_t sum = 0;
-  for (ptrdiff_t i = 0; i < dim; ++i) {
-    const double t = values_[i] * per_largest;
-    const double x = std::clamp(t * per_step, -double(limit), double(limit));
-    const int c = int(x + (x < 0 ? -0.5 : 0.5));
-    codes[i] = uint8_t(int8_t(c));
-    sum += c;
-    lost += (t - step * c) * (t - step * c);
-  }
-  lost = std::sqrt(lost);
-  const double length = norm_ * per_largest, offset_weight = unit_ / largest_;
+  const Coded coded = kernels().quantize(values, dim, 1 / largest_, kernels().query_limit, 0, codes);
+  const double length = norm_ / largest_, lost = lost_by(coded, rows_.dim, length), offset_weight = unit_ / largest_;
   const bool offsets = rows_.metric == Metric::euclidean;
-  estimate_.bias = 128 * sum;
-  estimate_.weight = float(step);
+  estimate_.bias = 128 * coded.sum;
+  estimate_.weight = coded.step;
   estimate_.offset_weight = offsets ? float(offset_weight) : 0;
-  estimate_.per_norm = safe(lost + kFloatError * (length + lost) + 0x1p-23 * length);
+  estimate_.per_norm = safe(lost + kFloatError * (length + lost));
   estimate_.per_error = safe(length);
-  estimate_.always = offsets ? safe(kFloatError * offset_weight) : 0;
+  estimate_.always = safe(kUnderflow + (offsets ? kFloatError * offset_weight : 0));
 }
 
 // In units: | |q - x|_1 - |c - c_x|_1 | <= |q - c|_1 + |x - c_x|_1.
@@ -79,20 +66,26 @@ void Query::prepare_manhattan(uint8_t* codes) {
   estimate_.always = safe(lost + kFloatError * (lost + 256.0 * double(rows_.dim)));
 }
 
+// A row's first lines; the processor sees by itself where the rest lies.
+void Query::prefetch(const float* row) const {
+  const size_t lines = std::min<size_t>(rows_.dim * sizeof(float) / 64 + 1, 24);
+  for (size_t i = 0; i < lines; ++i) __builtin_prefetch(row + i * 16);
+}
+
 double Query::score(uint32_t row, float upper) const {
   const ptrdiff_t dim = ptrdiff_t(rows_.dim);
   const float* x = rows_.values + size_t(row) * rows_.dim;
   switch (rows_.metric) {
     case Metric::cosine: {
       const double lengths = norm_ * packed_.norms[row];
-      return lengths > 0 ? kernels().exact_dot(values_, x, dim) / lengths : 0;
+      return lengths > 0 ? kernels().exact_dot(values_.data(), x, dim) / lengths : 0;
     }
     case Metric::euclidean:
-      return -std::sqrt(kernels().exact_squared(values_, x, dim));
+      return -std::sqrt(kernels().exact_squared(values_.data(), x, dim));
     case Metric::dot:
-      return kernels().exact_dot(values_, x, dim);
+      return kernels().exact_dot(values_.data(), x, dim);
     case Metric::manhattan:
-      return -kernels().exact_l1(values_, x, dim);
+      return -kernels().exact_l1(values_.data(), x, dim);
     case Metric::hamming:
       break;
   }
@@ -115,16 +108,18 @@ double Query::rank_below(double score) const {
   }
 }
 
-void Query::rescore(std::vector<Shortlist::Entry>& entries, TopK& best) const {
-  const auto later = [](const Shortlist::Entry& a, const Shortlist::Entry& b) {
-    return a.upper != b.upper ? a.upper < b.upper : a.row > b.row;
-  };
-  std::make_heap(entries.begin(), entries.end(), later);
-  for (auto end = entries.end(); end != entries.begin();) {
-    std::pop_heap(entries.begin(), end, later);
-    const Shortlist::Entry entry = *--end;
-    if (best.full() && entry.upper < rank_below(best.last().score)) return;
+void Query::rescore(std::vector<Shortlist::Entry>& entries, size_t k, TopK& best) const {
+  const auto middle = entries.begin() + ptrdiff_t(std::min(k, entries.size()));
+  if (middle != entries.end())
+    std::nth_element(entries.begin(), middle, entries.end(),
+                     [](const Shortlist::Entry& a, const Shortlist::Entry& b) { return a.upper > b.upper; });
+  double least = -std::numeric_limits<double>::infinity();
+  for (size_t i = 0; i < entries.size(); ++i) {  // the k most promising first: after them, few can do better
+    const Shortlist::Entry entry = entries[i];
+    if (entry.upper < least) continue;
+    if (rows_.values && i + 1 < entries.size()) prefetch(rows_.values + size_t(entries[i + 1].row) * rows_.dim);
     best.add({score(entry.row, entry.upper), int64_t(entry.row)});
+    if (best.full()) least = rank_below(best.last().score);
   }
 }
 

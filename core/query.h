@@ -19,18 +19,19 @@ class Query {
 
   const Estimate& estimate() const { return estimate_; }
 
-  // The entries of the shortlist scored exactly, from the largest bound on, until none can be among the k best.
-  void rescore(std::vector<Shortlist::Entry>& entries, TopK& best) const;
+  // Scores exactly those entries of the shortlist that can still be among the k best.
+  void rescore(std::vector<Shortlist::Entry>& entries, size_t k, TopK& best) const;
 
  private:
-  void prepare_products(uint8_t* codes);
+  void prepare_products(const float* values, uint8_t* codes);
   void prepare_manhattan(uint8_t* codes);
+  void prefetch(const float* row) const;
   double score(uint32_t row, float upper) const;
   double rank_below(double score) const;
 
   const Rows& rows_;
   const Packed& packed_;
-  const float* values_;
+  std::vector<double> values_;
   double unit_, norm_ = 0, largest_ = 1;
   Estimate estimate_{};
 };

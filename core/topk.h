@@ -2,8 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <vector>
 
@@ -13,9 +15,7 @@ struct Scored {
   double score;
   int64_t row;
   // The one order of results: larger score first, then smaller row.
-  bool operator<(const Scored& other) const {
-    return score != other.score ? score > other.score : row < other.row;
-  }
+  bool operator<(const Scored& other) const { return score != other.score ? score > other.score : row < other.row; }
 };
 
 // Keeps the k first of Scored.
@@ -44,42 +44,79 @@ class TopK {
   std::vector<Scored> heap_;
 };
 
-// Rows that may be among the k nearest, given only bounds: whoever's upper bound reaches the k-th largest lower bound.
+// Rows that may be among the k nearest, given only bounds: whoever's upper bound reaches the k-th largest lower bound,
+// or a number below that. The order of the entries means nothing. No bound is NaN.
 class Shortlist {
  public:
+  static constexpr size_t kLanes = 64;
   struct Entry {
     float upper;
     uint32_t row;
   };
-  explicit Shortlist(size_t k) : k_(k) {}
-  float threshold() const { return threshold_; }
-  void add(float upper, float lower, uint32_t row) {
-    entries_.push_back({upper, row});
-    if (lowers_.size() < k_) {
-      lowers_.push_back(lower);
-      std::push_heap(lowers_.begin(), lowers_.end(), std::greater<>());
-    } else if (lower > lowers_.front()) {
-      std::pop_heap(lowers_.begin(), lowers_.end(), std::greater<>());
-      lowers_.back() = lower;
-      std::push_heap(lowers_.begin(), lowers_.end(), std::greater<>());
-    } else {
-      return;
-    }
-    if (lowers_.size() == k_) raise(lowers_.front());
+
+  explicit Shortlist(size_t k) : k_(k) {
+    std::fill(best_, best_ + kLanes, kNothing);
+    entries_.reserve(kPatience);
   }
-  std::vector<Entry>& entries() { return entries_; }
+
+  // No row with an upper bound below this is wanted.
+  float threshold() const { return threshold_; }
+  void add(Entry entry, float slack) {
+    entries_.push_back(entry);
+    if (!by_entries()) return;
+    const float lower = entry.upper - 2 * slack;
+    lowers_.push_back(lower > kNothing ? lower : kNothing);  // NaN, of infinite bounds, would break nth_element
+  }
+
+  // kLanes numbers: for disjoint sets of the rows looked at so far, the largest lower bound in each. Where k of them
+  // reach some t, k rows do: that gives a threshold before any row has been added.
+  float* best() { return best_; }
+  void raise_by_best() {
+    if (by_entries()) return;
+    float low = best_[0], high = best_[0];
+    for (size_t i = 1; i < kLanes; ++i) {
+      low = best_[i] < low ? best_[i] : low;
+      high = best_[i] > high ? best_[i] : high;
+    }
+    if (!(low > -std::numeric_limits<float>::max())) return;  // lanes that no row has met
+    for (int halving = 0; halving < 10; ++halving) {
+      const float middle = low + (high - low) / 2;
+      int32_t reached = 0;
+      for (size_t i = 0; i < kLanes; ++i) reached += best_[i] >= middle;
+      (size_t(reached) >= k_ ? low : high) = middle;
+    }
+    threshold_ = std::max(threshold_, low);
+  }
+
+  // Above kLanes / 2 that is too coarse: then the k-th largest lower bound of the entries themselves is taken.
+  bool by_entries() const { return k_ > kLanes / 2; }
+  void raise_by_entries() {
+    if (entries_.size() < settle_at_) return;
+    if (by_entries() && lowers_.size() >= k_) {
+      std::nth_element(lowers_.begin(), lowers_.begin() + ptrdiff_t(k_) - 1, lowers_.end(), std::greater<>());
+      lowers_.resize(k_);  // the k largest of all so far: no other can become the k-th
+      threshold_ = std::max(threshold_, lowers_.back());
+    }
+    std::erase_if(entries_, [this](const Entry& e) { return e.upper < threshold_; });
+    settle_at_ = std::max(settle_at_, entries_.size() * 2);
+  }
+
+  // What is left once every row has been seen.
+  std::vector<Entry>& entries() {
+    settle_at_ = 0;
+    raise_by_entries();
+    return entries_;
+  }
 
  private:
-  void raise(float threshold) {
-    threshold_ = threshold;
-    if (entries_.size() < compact_at_) return;
-    std::erase_if(entries_, [threshold](const Entry& e) { return e.upper < threshold; });
-    compact_at_ = std::max(compact_at_, 2 * entries_.size());
-  }
-  size_t k_, compact_at_ = 4096;
-  float threshold_ = -std::numeric_limits<float>::infinity();
-  std::vector<float> lowers_;
+  static constexpr size_t kPatience = 128;
+  static constexpr float kNothing = -std::numeric_limits<float>::infinity();
+
+  size_t k_, settle_at_ = kPatience;
+  float threshold_ = kNothing;
+  float best_[kLanes];
   std::vector<Entry> entries_;
+  std::vector<float> lowers_;
 };
 
 }  // namespace nearmost

@@ -1,1 +1,63 @@
-"""stub"""
+"""Text or vectors in, nearest neighbours out, from one memory-mapped file.
+
+>>> import nearmost as nm
+>>> index = nm.Index.build([[1.0, 0.0], [0.0, 1.0]], keys=["east", "north"])
+>>> index.nearest(vector=[0.9, 0.1], k=1)
+[('east', 0.9938837289810181)]
+"""
+
+from nearmost.encoders import Encoder, load_encoder
+from nearmost.errors import (
+    DamagedFileError,
+    DuplicateKeyError,
+    EncoderError,
+    EncoderMismatchError,
+    FormatError,
+    InputError,
+    MissingExtraError,
+    NearmostError,
+    NewerFormatError,
+    NotAnIndexError,
+    NotFiniteError,
+    ReadError,
+    ShapeError,
+    UnknownEncoderError,
+    UnknownKeyError,
+)
+from nearmost.index import Index
+from nearmost.metrics import METRICS, Metric
+from nearmost.readers import read_corpus, read_vectors
+from nearmost.strings import Keys, Strings
+from nearmost.values import Corpus, Neighbors, Vectors
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "METRICS",
+    "Corpus",
+    "DamagedFileError",
+    "DuplicateKeyError",
+    "Encoder",
+    "EncoderError",
+    "EncoderMismatchError",
+    "FormatError",
+    "Index",
+    "InputError",
+    "Keys",
+    "Metric",
+    "MissingExtraError",
+    "NearmostError",
+    "Neighbors",
+    "NewerFormatError",
+    "NotAnIndexError",
+    "NotFiniteError",
+    "ReadError",
+    "ShapeError",
+    "Strings",
+    "UnknownEncoderError",
+    "UnknownKeyError",
+    "Vectors",
+    "load_encoder",
+    "read_corpus",
+    "read_vectors",
+]

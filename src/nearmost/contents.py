@@ -57,13 +57,13 @@ class Contents:
         """
         if header.get("kind") != KIND or header.get("projection") is not None:
             raise NewerFormatError(
-                f"it holds an index of kind {header.get('kind')!r:.40} with projection {header.get('projection')!r:.40}, "
+                f"it holds kind {header.get('kind')!r:.40} with projection {header.get('projection')!r:.40}, "
                 "which this nearmost cannot read: install a newer one"
             )
         metric, dim, n_rows, unit = (header.get(name) for name in ("metric", "dim", "n_rows", "unit"))
         if not isinstance(metric, str) or metric not in METRICS or type(dim) is not int or type(n_rows) is not int:
             raise DamagedFileError(f"the header says metric {metric!r:.40}, dim {dim!r:.40}, n_rows {n_rows!r:.40}")
-        if dim < 1 or n_rows < 0 or type(unit) not in (int, float):
+        if dim < 1 or n_rows < 0 or not isinstance(unit, float | int) or isinstance(unit, bool):
             raise DamagedFileError(f"the header says dim {dim}, n_rows {n_rows}, unit {unit!r:.40}")
         return cls(
             Flat(METRICS[metric], dim, n_rows, float(unit), arrays),
@@ -89,5 +89,7 @@ def _strings(arrays: Mapping[str, NDArray[Any]], name: str, n_rows: int) -> Stri
     if data is None or offsets is None or data.dtype != np.uint8 or data.ndim != 1:
         raise DamagedFileError(f"section '{name}.data' or '{name}.offsets' is missing or of another kind")
     if offsets.dtype != np.uint64 or offsets.shape != (n_rows + 1,):
-        raise DamagedFileError(f"section '{name}.offsets' is {offsets.dtype} {offsets.shape}, wanted uint64 {(n_rows + 1,)}")
+        raise DamagedFileError(
+            f"section '{name}.offsets' is {offsets.dtype} {offsets.shape}, wanted uint64 {(n_rows + 1,)}"
+        )
     return Strings(data, offsets)

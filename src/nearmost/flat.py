@@ -23,6 +23,9 @@ BLOCK = 16
 """Rows that are looked at together; see docs/format.md for how their codes lie."""
 
 
+CACHE_LINE = 64
+
+
 class Flat:
     """The packed rows of an index: named arrays, in memory or mapped, and the search over them."""
 
@@ -47,7 +50,9 @@ class Flat:
         if metric.name == "hamming":
             _require_bits(rows)
         arrays: dict[str, NDArray[Any]] = {
-            name: np.empty(shape, dtype) for name, (dtype, shape) in layout(metric, dim, n_rows).items() if name != "rows"
+            name: _aligned(shape, dtype)
+            for name, (dtype, shape) in layout(metric, dim, n_rows).items()
+            if name != "rows"
         }
         unit = _core.pack(
             metric.code,
@@ -117,6 +122,13 @@ def layout(metric: Metric, dim: int, n_rows: int) -> dict[str, tuple[np.dtype[An
         "hamming": ("panels",),
     }
     return {name: every[name] for name in kept[metric.name]}
+
+
+def _aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """An empty array that starts on a cache line, as the sections of a mapped file do."""
+    room = np.empty(math.prod(shape) * dtype.itemsize + CACHE_LINE - 1, dtype=np.uint8)
+    start = -room.ctypes.data % CACHE_LINE
+    return room[start : len(room) - (CACHE_LINE - 1 - start)].view(dtype).reshape(shape)
 
 
 def _require_bits(rows: NDArray[np.float32]) -> None:

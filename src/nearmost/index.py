@@ -46,7 +46,7 @@ class Index:
         n_threads: int = 0,
         progress: Progress | None = None,
     ) -> Index:
-        """An index of vectors, or of a corpus, whose texts the encoder turns into vectors ("minilm" where none is named).
+        """An index of vectors, or of a corpus, whose texts the encoder ("minilm" where none is named) turns into vectors.
 
         ``rows``: Vectors, a Corpus, or anything array-like of shape (n, dim). With vectors, ``encoder`` names what
         made them, so that the index can be searched by text. ``keys`` and ``on_duplicate`` as in ``Vectors.of``.
@@ -85,8 +85,10 @@ class Index:
         index = cls(contents)
         index._path, index._checksum = Path(path), stored.checksum
         if encoder is not None:
-            given = load_encoder(encoder)
-            index._encoder = contents.encoder.checked(given) if contents.encoder else given
+            index._encoder = contents.encoder.given(encoder) if contents.encoder else load_encoder(encoder)
+            if index._encoder.dim != contents.flat.dim:
+                found = f"encoder {index._encoder.spec!r} has dim {index._encoder.dim}"
+                raise ShapeError(f"{found}, the index has dim {contents.flat.dim}")
         return index
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -109,8 +111,7 @@ class Index:
         many give (q, k). Where fewer than k rows exist the rest is -1 and -inf.
         """
         flat = self._parts().flat
-        if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-            raise InputError(f"k is {k!r}; it must be a whole number of at least 1")
+        _require_k(k)
         rows, single = self._query_rows(queries, n_threads)
         found = flat.search(rows, int(k), n_threads=n_threads, progress=progress)
         return Neighbors(found.ids[0], found.scores[0], found.metric) if single else found
@@ -127,6 +128,7 @@ class Index:
         """(key, score) of the k rows nearest to a row, a text or a vector; a row is not its own neighbour."""
         if sum(given is not None for given in (key, text, vector)) != 1:
             raise InputError("nearest wants one of a key, text=... or vector=...")
+        _require_k(k)
         own = -1
         query: Any = text if vector is None else np.asarray(vector)
         if key is not None:
@@ -144,9 +146,10 @@ class Index:
 
     def text(self, key: str) -> str:
         """The text of this key. Raises UnknownKeyError, or InputError where the index keeps no texts."""
-        if self._parts().texts is None:
+        texts = self._parts().texts
+        if texts is None:
             raise InputError("this index keeps no texts; it was built from vectors")
-        return self._parts().texts[self._parts().keys.row(key)]
+        return texts[self._parts().keys.row(key)]
 
     @property
     def keys(self) -> Keys:
@@ -240,6 +243,11 @@ class Index:
             made = "" if recorded is None else f" (built with encoder {recorded.spec!r})"
             raise ShapeError(f"queries have dim {rows.shape[1]}, the index has dim {self.dim}{made}")
         return rows, single
+
+
+def _require_k(k: object) -> None:
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+        raise InputError(f"k is {k!r}; it must be a whole number of at least 1")
 
 
 def _unpickle(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Index:

@@ -21,33 +21,44 @@ from typing import Any
 
 from nearmost.values import Corpus
 
-SKIPPED = frozenset(
-    "antigravity this "  # open a browser, print
-    "readline rlcompleter turtle turtledemo idlelib "  # change the terminal, read settings from the working folder
-    "distutils lib2to3 "  # may be replaced by setuptools; writes caches
-    "posix nt posixpath ntpath genericpath "  # os and os.path under other names
-    "pydoc_data xxlimited xxlimited_35 xxsubtype test tests idle_test".split()  # no library
-)
+SKIPPED = {
+    *("antigravity", "this"),  # open a browser, print
+    *("readline", "rlcompleter", "turtle", "turtledemo", "idlelib"),  # touch the terminal, read the working folder
+    *("distutils", "lib2to3"),  # may be replaced by setuptools; writes caches
+    *("posix", "nt", "posixpath", "ntpath", "genericpath"),  # os and os.path under other names
+    *("pydoc_data", "xxlimited", "xxlimited_35", "xxsubtype", "test", "tests", "idle_test"),  # no library
+}
 LONGEST_SIGNATURE = 100
 LONGEST_PROSE = 500
 FEWEST_WORDS = 3
 MOST_REPEATS = 4
 """A paragraph that more objects than this share says nothing about any of them: it is kept once."""
 BOILERPLATE = re.compile(
-    r"Alias for field number|Initialize self\b|Helper for pickle|Return self\S+value|Private method|"
+    r"Alias for field number|Initialize self\b|Helper for pickle|Return self\S+value|Deprecated AST node|"
     r"list of weak references|partial\(func|int\(\[x\]\)|str\(object=|An enumeration\.|Create and return a new object|"
-    r"The most base type|Abstract base class for generic types|See PEP \d+\.?$|This (method|function) is deprecated"
+    r"The most base type|Abstract base class for generic types|See PEP \d+\.?$|This (?:method|function) is deprecated"
 )
+RESULT = re.compile(r"\s*(?:[-=]-?>\s*(?P<result>.*?))?\s*(?:(?:--+|:)\s+(?P<prose>.*))?")
+"""What follows a call in a docstring of C: ``-> value``, ``-- what it does``, both or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Document:
+class _Place:
+    """One name under which an object can be reached."""
+
     key: str
     found: Any
-    signature: str
-    prose: str
+    owner: str
+    """The class it is a member of, "" for what a module holds."""
     rank: tuple[object, ...]
-    """Smallest first: how good a home the key is."""
+    """Smallest first: how good a name it is."""
+
+    @classmethod
+    def of(cls, key: str, found: Any, module_name: str, owner: str = "", inherited: bool = False) -> _Place:
+        name = key.rpartition(".")[2]
+        renamed = getattr(found, "__name__", name) != name
+        foreign = getattr(found, "__module__", None) not in (module_name, None)
+        return cls(key, found, owner, (inherited, key.count("."), renamed, foreign, len(key), key))
 
 
 def gather_docstrings(progress: Callable[[int, int], object] | None = None) -> Corpus:
@@ -55,31 +66,33 @@ def gather_docstrings(progress: Callable[[int, int], object] | None = None) -> C
 
     The key is the qualified name (``shutil.copytree``, ``str.join``), the text the signature and, on the
     next line, the first paragraph of the docstring. An object that is found under several names stands under
-    its shortest public one, inherited methods under the class that defines them. Keys are in sorted order,
+    its shortest public one, an inherited method under the class that defines it. Keys are in sorted order,
     and equal on every run of one Python. ``progress(done, total)`` counts top-level modules.
 
     Imports most of the library (a few seconds), and leaves output, environment and working folder as they were.
     """
-    best: dict[object, _Document] = {}
+    best: dict[int, _Place] = {}
     names = sorted(name for name in sys.stdlib_module_names if _is_public(name))
-    with _undisturbed():
-        for done, name in enumerate(names):
-            if progress is not None:
-                progress(done, len(names))
+    for done, name in enumerate(names):
+        if progress is not None:
+            progress(done, len(names))
+        with _undisturbed():
             for module_name, module in _modules(name):
-                for document in _documents(module_name, module):
-                    known = best.get(_identity(document.found))
-                    if known is None or document.rank < known.rank:
-                        best[_identity(document.found)] = document
-    documents = sorted({document.key: document for document in best.values()}.values(), key=lambda one: one.key)
-    repeats = Counter(document.prose for document in documents)
+                for place in _places(module_name, module):
+                    known = best.get(_identity(place.found))
+                    if known is None or place.rank < known.rank:
+                        best[_identity(place.found)] = place
+    with _undisturbed():
+        ranked = sorted(best.values(), key=lambda place: place.rank)
+        documents = {place.key: document for place in ranked if (document := _document(place)) is not None}
+    repeats = Counter(prose for _, prose in documents.values())
     homes: dict[str, str] = {}
-    for document in sorted(documents, key=lambda one: one.rank):
-        homes.setdefault(document.prose, document.key)
-    kept = [one for one in documents if repeats[one.prose] <= MOST_REPEATS or homes[one.prose] == one.key]
+    for key, (_, prose) in documents.items():
+        homes.setdefault(prose, key)
+    kept = sorted(key for key, (_, prose) in documents.items() if repeats[prose] <= MOST_REPEATS or homes[prose] == key)
     if progress is not None:
         progress(len(names), len(names))
-    return Corpus.of([f"{one.signature}\n{one.prose}" for one in kept], [one.key for one in kept])
+    return Corpus.of(["\n".join(documents[key]) for key in kept], kept)
 
 
 @contextlib.contextmanager
@@ -144,9 +157,9 @@ def _is_own(origin: str | None) -> bool:
     return inside and "site-packages" not in found and "dist-packages" not in found
 
 
-def _documents(module_name: str, module: ModuleType) -> Iterator[_Document]:
-    """The module's own document, then those of everything public in it."""
-    yield from _document(module_name, module, f"module {module_name}", module_name)
+def _places(module_name: str, module: ModuleType) -> Iterator[_Place]:
+    """The module itself, then everything public in it."""
+    yield _Place.of(module_name, module, module_name)
     prefix = "" if module_name == "builtins" else f"{module_name}."
     declared = getattr(module, "__all__", None)
     for name in sorted(set(declared if declared is not None else dir(module))):
@@ -158,7 +171,7 @@ def _documents(module_name: str, module: ModuleType) -> Iterator[_Document]:
             continue
         if inspect.ismodule(found) or (declared is None and not _is_at_home(found, module_name)):
             continue
-        yield from _document(prefix + name, found, name, module_name)
+        yield _Place.of(prefix + name, found, module_name)
         if inspect.isclass(found):
             yield from _members(prefix + name, found, module_name)
 
@@ -168,62 +181,74 @@ def _is_at_home(found: Any, module_name: str) -> bool:
     home = getattr(found, "__module__", None)
     if not isinstance(home, str):
         return False
+    if module_name == "builtins":  # where shells and notebooks leave things of theirs
+        return home in ("builtins", "io", "_io")
     return home in (module_name, "_" + module_name) or home.startswith(f"{module_name}.")
 
 
-def _members(key: str, owner: type, module_name: str) -> Iterator[_Document]:
-    """The documents of what a class itself defines."""
-    for name, found in sorted(vars(owner).items()):
-        if name.startswith("_"):
-            continue
-        if isinstance(found, classmethod | staticmethod):
-            found = found.__func__
-        if inspect.isclass(found):
-            if found.__qualname__ == f"{owner.__qualname__}.{name}":
-                yield from _document(f"{key}.{name}", found, f"{owner.__name__}.{name}", module_name)
+def _members(key: str, owner: type, module_name: str) -> Iterator[_Place]:
+    """What a class defines, and what it inherits: that is for bases that have no public name."""
+    shown = key.rpartition(".")[2]
+    for base in owner.__mro__:
+        inherited = base is not owner or shown != owner.__name__  # or owner is an alias
+        for name, found in sorted(vars(base).items()):
+            if name.startswith("_"):
+                continue
+            if isinstance(found, classmethod | staticmethod):
+                found = found.__func__
+            if not inspect.isclass(found):
+                yield _Place.of(f"{key}.{name}", found, module_name, shown, inherited)
+            elif found.__qualname__ == f"{owner.__qualname__}.{name}":
+                yield _Place.of(f"{key}.{name}", found, module_name, shown)
                 yield from _members(f"{key}.{name}", found, module_name)
-        else:
-            yield from _document(f"{key}.{name}", found, f"{owner.__name__}.{name}", module_name)
 
 
-def _document(key: str, found: Any, shown: str, module_name: str) -> Iterator[_Document]:
-    """One document, or none where the docstring is missing, inherited from the type, or says nothing."""
+def _document(place: _Place) -> tuple[str, str] | None:
+    """(signature, prose); None where the docstring is missing, is that of the object's type, or says nothing."""
+    found = place.found
     doc = getattr(found, "__doc__", None)
-    if not isinstance(doc, str) or (doc == type(found).__doc__ and found is not type):
-        return
-    name = key.rpartition(".")[2]
+    if not isinstance(doc, str) or (found is not type and doc == type(found).__doc__):
+        return None
+    name = place.key.rpartition(".")[2]
     written, prose = _split(inspect.cleandoc(doc), name)
     if len(prose.split()) < FEWEST_WORDS or BOILERPLATE.match(prose):
-        return
-    signature = shown
-    if callable(found) or inspect.isroutine(found):
-        arguments = _arguments(found, is_member="." in shown)
+        return None
+    if inspect.ismodule(found):
+        return f"module {place.key}", prose
+    signature = f"{place.owner}.{name}" if place.owner else name
+    if inspect.isroutine(found) or inspect.isclass(found) or hasattr(found, "__wrapped__"):
+        arguments = _arguments(found, bool(place.owner))
         signature += written if arguments is None else arguments
-    own_name = getattr(found, "__name__", name)
-    foreign = getattr(found, "__module__", None) not in (module_name, None)
-    rank = (key.count("."), own_name != name, foreign, len(key), key)
-    yield _Document(key, found, signature, prose, rank)
+    return signature, prose
 
 
 def _split(doc: str, name: str) -> tuple[str, str]:
     """(arguments as a C docstring writes them, or "", first paragraph of prose on one line)."""
     arguments = ""
+    results: list[str] = []
     call = re.compile(rf"(?:\w+\.)*{re.escape(name)}(\([^()]*(?:\([^()]*\)[^()]*)*\))")
     while match := call.match(doc):
-        arguments = arguments or " ".join(match[1].split())
         line, _, rest = doc[match.end() :].partition("\n")
-        said = re.match(r"\s*(?:[-=]-?>\s*[^-]*?)?\s*(?:--+|:)\s+(.*)", line)
-        if said is None and line.strip() and not re.match(r"\s*[-=]-?>", line):
-            return "", " ".join(re.split(r"\n\s*\n", doc, maxsplit=1)[0].split())  # a sentence that begins like a call
-        doc = (f"{said[1]}\n{rest}" if said else rest).strip()
-    prose = " ".join(re.split(r"\n\s*\n", doc, maxsplit=1)[0].split())
+        after = RESULT.fullmatch(line)
+        if after is None:  # a sentence that begins like a call
+            break
+        arguments = arguments or " ".join(match[1].split())
+        results += [
+            found for found in (after["result"], after["prose"]) if found and len(found.split()) >= FEWEST_WORDS
+        ]
+        doc = rest.lstrip("\n") if after["prose"] is None else rest
+        if results and not call.match(doc.lstrip()):
+            break
+    paragraph = " ".join(re.split(r"\n\s*\n", doc, maxsplit=1)[0].split())
+    prose = "; ".join(results) + (". " if results and paragraph[:1].isupper() else " ") + paragraph
+    prose = prose.strip()
     if len(prose) > LONGEST_PROSE:
         prose = prose[:LONGEST_PROSE].rpartition(" ")[0] + " ..."
     return _shortened(arguments[1:-1].split(", ")) if arguments else "", prose
 
 
 def _arguments(found: Any, is_member: bool) -> str | None:
-    """``(src, dst, symlinks=False, ...)``: names and plain defaults, without self and without types; None if unknown."""
+    """``(src, dst, symlinks=False, ...)``: names and plain defaults, no self, no types; None if unknown."""
     try:
         parameters = list(inspect.signature(found).parameters.values())
     except Exception:
@@ -237,14 +262,14 @@ def _arguments(found: Any, is_member: bool) -> str | None:
 
 
 def _argument(parameter: inspect.Parameter) -> str:
-    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
     if parameter.default is inspect.Parameter.empty:
-        return stars + parameter.name
+        return str(parameter.replace(annotation=inspect.Parameter.empty))
     default = parameter.default
     if isinstance(default, type) or inspect.isroutine(default):
-        return f"{parameter.name}={default.__name__}"
-    simple = default is None or isinstance(default, bool | int | float | str | bytes | tuple)
-    written = repr(default) if simple else "..."
+        written = str(default.__name__)
+    else:
+        simple = default is None or isinstance(default, bool | int | float | str | bytes | tuple)
+        written = repr(default) if simple else "..."
     return f"{parameter.name}={written if len(written) <= 20 and '<' not in written else '...'}"
 
 
@@ -258,6 +283,6 @@ def _shortened(arguments: list[str]) -> str:
     return f"({', '.join(kept)})"
 
 
-def _identity(found: Any) -> object:
+def _identity(found: Any) -> int:
     """What two names of one object have in common; a bound method is the function behind it."""
     return id(getattr(found, "__func__", found))

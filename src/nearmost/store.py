@@ -9,9 +9,11 @@ import contextlib
 import fcntl
 import glob
 import json
+import math
 import mmap
 import os
 import secrets
+import stat
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +35,8 @@ ALIGNMENT = 64
 MOST_JSON = 1 << 24
 MOST_SECTIONS = 1024
 CHUNK = 1 << 24  # bytes written or checksummed at a time
-DTYPES = {name: np.dtype(name).newbyteorder("<") for name in ("uint8", "uint32", "uint64", "int64", "float32", "float64")}
+NUMBERS = ("uint8", "uint32", "uint64", "int64", "float32", "float64")
+DTYPES = {name: np.dtype(name).newbyteorder("<") for name in NUMBERS}
 
 Arrays = Mapping[str, NDArray[Any]]
 Verify = Literal["header", "full"]
@@ -54,17 +57,22 @@ def write(path: str | os.PathLike[str], header: Mapping[str, Any], arrays: Array
     """Writes the file whole or not at all, and returns its header checksum.
 
     The bytes go to a temporary file in the same folder, which is synced and then renamed over ``path``, and the
-    folder is synced: at any moment a reader finds the old file or the new one. Raises OSError where the disk says no;
-    the old file is then untouched and the temporary one is removed.
+    folder is synced: at any moment a reader finds the old file or the new one, with the old one's permissions. Raises
+    OSError where the disk says no: the old file is then untouched and the temporary one is removed, unless it was the
+    very last step, syncing the folder, that failed; then the new file is there and may not survive a power cut.
     """
     target = Path(os.path.realpath(path))
     if target.is_dir():
         raise InputError(f"{target} is a folder; an index is one file, such as {target / 'index.nearmost'}")
+    if target.exists() and not target.is_file():
+        raise InputError(f"{target} is a device or a pipe; an index is a plain file")
     layout, sections = _layout(header, arrays)
     sweep(target)
     handle, temporary = _claim(target)
     try:
         with open(handle, "wb", buffering=0):
+            if target.exists():
+                os.fchmod(handle, stat.S_IMODE(target.stat().st_mode))
             _write_all(handle, layout)
             position = len(layout)
             for offset, array in sections:
@@ -89,8 +97,11 @@ def read(path: str | os.PathLike[str], verify: Verify = "header") -> Stored:
     """
     if verify not in ("header", "full"):
         raise InputError(f'verify is {verify!r}; it must be "header" or "full"')
-    with open(path, "rb") as file:
-        length = os.fstat(file.fileno()).st_size
+    with open(path, "rb", opener=_open_at_once) as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise NotAnIndexError(f"{path} is a device or a pipe, not a file")
+        length = found.st_size
         if length < PREAMBLE.size:
             raise NotAnIndexError(f"{path} is {length} bytes long; a nearmost file has at least {PREAMBLE.size}")
         mapped = mmap.mmap(file.fileno(), length, access=mmap.ACCESS_READ)
@@ -112,7 +123,7 @@ def read(path: str | os.PathLike[str], verify: Verify = "header") -> Stored:
 def sweep(target: Path) -> None:
     """Removes what killed saves of this very file left behind: a save under way holds a lock on its own."""
     for leftover in target.parent.glob(f".{glob.escape(target.name)}.*.partial"):
-        with contextlib.suppress(OSError), open(leftover, "rb") as file:
+        with contextlib.suppress(OSError), open(leftover, "rb", opener=_open_at_once) as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             leftover.unlink()
 
@@ -139,7 +150,7 @@ def _layout(header: Mapping[str, Any], arrays: Arrays) -> tuple[bytes, list[tupl
     ready: list[NDArray[Any]] = []
     table: list[dict[str, Any]] = []
     for name, array in arrays.items():
-        array = np.ascontiguousarray(array)
+        array = np.asarray(array, order="C")  # np.ascontiguousarray would give a bare number an axis
         if array.dtype.name not in DTYPES:
             raise InputError(f"section {name!r} holds {array.dtype}; a file can hold {', '.join(DTYPES)}")
         array = array.astype(DTYPES[array.dtype.name], copy=False)
@@ -152,7 +163,7 @@ def _layout(header: Mapping[str, Any], arrays: Arrays) -> tuple[bytes, list[tupl
         relative = _aligned(relative + array.nbytes)
     text = json.dumps({**header, "sections": table}, ensure_ascii=False, sort_keys=True, allow_nan=False).encode()
     if len(text) > MOST_JSON or len(table) > MOST_SECTIONS:
-        raise InputError(f"the header takes {len(text)} bytes for {len(table)} sections; that is more than a file can have")
+        raise InputError(f"the header takes {len(text)} bytes for {len(table)} sections; a file cannot have that many")
     base = _aligned(PREAMBLE.size + len(text))
     total = base + (table[-1]["offset"] + ready[-1].nbytes if ready else 0)
     start = PREAMBLE.pack(MAGIC, MAJOR, MINOR, total, len(text), _crc_bytes(text), 0)[:-4]
@@ -169,20 +180,21 @@ def _read_header(path: str, whole: NDArray[np.uint8]) -> tuple[dict[str, Any], i
         why = "it was altered, perhaps by a copy in text mode" if mangled else f"it starts with {magic[:8]!r}"
         raise NotAnIndexError(f"{path} is not a nearmost file: {why}")
     if crc != _crc_bytes(raw[:-4]):
-        raise DamagedFileError(f"{path}: the first {PREAMBLE.size} bytes do not match their checksum: the file was altered")
+        raise DamagedFileError(f"{path}: the first {PREAMBLE.size} bytes do not match their checksum: it was altered")
     if major > MAJOR:
         raise NewerFormatError(
             f"{path} has format {major}.{minor}; this nearmost reads up to {MAJOR}.{MINOR}: install a newer one"
         )
     if length != len(whole):
-        raise DamagedFileError(f"{path} is {len(whole)} bytes long and should be {length}: it was cut short or added to")
+        raise DamagedFileError(f"{path} is {len(whole)} bytes long and should be {length}: it was cut or added to")
     if json_length > min(MOST_JSON, length - PREAMBLE.size):
         raise DamagedFileError(f"{path}: its header claims {json_length} bytes: the file was altered")
     text = whole[PREAMBLE.size : PREAMBLE.size + json_length].tobytes()
     if _crc_bytes(text) != json_crc:
         raise DamagedFileError(f"{path}: the header does not match its checksum: the file was altered")
     try:
-        header = json.loads(text)
+        header = json.loads(text.decode(), parse_int=_int64)
+        json.dumps(header, ensure_ascii=False, allow_nan=False).encode()  # refuses what write would refuse
         sections = _check_sections(header["sections"], PREAMBLE.size + json_length, length)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DamagedFileError(f"{path}: the header is not what it must be ({error}): the file was altered") from None
@@ -201,24 +213,31 @@ def _check_sections(table: Any, header_end: int, length: int) -> list[tuple[str,
         offset, crc = entry["offset"], entry["crc32c"]
         if not isinstance(name, str) or name in names or dtype not in DTYPES or not isinstance(shape, list):
             raise ValueError(f"section {name!r:.50} has no good name, dtype or shape")
-        if any(type(n) is not int or not 0 <= n <= length for n in (*shape, offset)) or type(crc) is not int:
+        if len(shape) > 8 or any(type(n) is not int or n < 0 for n in (*shape, offset, crc)):
             raise ValueError(f"section {name!r:.50} has a number out of range")
-        if len(shape) > 8 or base + offset != position or position + _n_bytes(dtype, shape) > length:
+        if math.prod(max(1, n) for n in shape) * DTYPES[dtype].itemsize >= 1 << 63:  # NumPy's limit, empty or not
+            raise ValueError(f"section {name!r:.50} has a shape out of range")
+        if base + offset != position or position + _n_bytes(dtype, shape) > length:
             raise ValueError(f"section {name!r:.50} leaves a hole, overlaps another or ends past the file")
         names.add(name)
         checked.append((name, dtype, shape, position, crc, start))
         start = position + _n_bytes(dtype, shape)
         position = _aligned(start)
-    if start != length and table:
-        raise ValueError(f"the last section ends at {start} and the file at {length}")
+    end = start if table else base
+    if end != length:
+        raise ValueError(f"the last section ends at {end} and the file at {length}")
     return checked
 
 
 def _n_bytes(dtype: str, shape: list[int]) -> int:
-    n = DTYPES[dtype].itemsize
-    for axis in shape:
-        n *= axis
-    return n
+    return math.prod(shape) * DTYPES[dtype].itemsize
+
+
+def _int64(digits: str) -> int:
+    number = int(digits)
+    if not -(1 << 63) <= number < 1 << 63:
+        raise ValueError(f"{digits:.30} does not fit into 64 bits")
+    return number
 
 
 def _aligned(position: int) -> int:
@@ -234,6 +253,11 @@ def _crc(array: NDArray[np.uint8]) -> int:
 
 def _crc_bytes(data: bytes) -> int:
     return _core.crc32c(np.frombuffer(data, dtype=np.uint8), 0)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Opens without waiting for a writer, as a pipe of this name would make us."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def _write_all(handle: int, data: bytes | memoryview) -> None:

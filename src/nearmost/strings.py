@@ -63,7 +63,9 @@ class Strings(Sequence[str]):
             raise IndexError(f"row {row} of {len(self)} strings")
         start, stop = int(self.offsets[row]), int(self.offsets[row + 1])
         if not start <= stop <= len(self.data):
-            raise DamagedFileError(f"string {row} lies at {start}:{stop} of {len(self.data)} bytes: the file is damaged")
+            raise DamagedFileError(
+                f"string {row} lies at {start}:{stop} of {len(self.data)} bytes: the file is damaged"
+            )
         try:
             return self.data[start:stop].tobytes().decode()
         except UnicodeDecodeError:
@@ -98,7 +100,7 @@ class Keys(Sequence[str]):
         if isinstance(keys, Keys):
             return keys
         strings = Strings.of(keys)
-        slots = np.empty(max(1, len(strings) * 3 // 2), dtype=np.uint32)
+        slots = np.empty(len(strings) * 3 // 2 + 1, dtype=np.uint32)
         clash = _core.hash_keys(strings.data, strings.offsets, slots)
         if clash is not None:
             first, second = clash

@@ -29,7 +29,11 @@ def float_rows(rows: ArrayLike, name: str) -> NDArray[np.float32]:
     with np.errstate(over="ignore"):
         array = np.ascontiguousarray(array, dtype=np.float32)
     for start in range(0, len(array), CHECK_ROWS):
-        finite = np.isfinite(array[start : start + CHECK_ROWS]).all(axis=1)
+        part = array[start : start + CHECK_ROWS]
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(np.dot(part.ravel(), part.ravel())):
+                continue  # one number tells of all: it is finite only where every value is
+        finite = np.isfinite(part).all(axis=1)
         if not finite.all():
             row = start + int(np.argmin(finite))
             column = int(np.argmin(np.isfinite(array[row])))
@@ -154,7 +158,9 @@ class Neighbors:
 
     def __post_init__(self) -> None:
         if self.ids.shape != self.scores.shape or self.ids.ndim not in (1, 2):
-            raise ShapeError(f"ids have shape {self.ids.shape}, scores {self.scores.shape}; both must be (q, k) or (k,)")
+            raise ShapeError(
+                f"ids have shape {self.ids.shape}, scores {self.scores.shape}; both must be (q, k) or (k,)"
+            )
         if self.ids.dtype != np.int64 or self.scores.dtype != np.float32:
             raise InputError(f"ids are {self.ids.dtype}, scores {self.scores.dtype}; they must be int64 and float32")
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost.encoders import Encoder, Fitted, check_fingerprint, fingerprint, load_encoder
-from nearmost.errors import DamagedFileError, ShapeError
+from nearmost.errors import DamagedFileError
 
 PROBES = "encoder.probes"
 STATE = "encoder.state."
@@ -38,19 +38,28 @@ class RecordedEncoder:
             return None
         arrays = {name: array for name, array in sections.items() if name == PROBES or name.startswith(STATE)}
         probes = arrays.get(PROBES)
-        if not isinstance(spec, str) or probes is None or probes.dtype != np.float32 or probes.shape[1:] != (dim,):
+        if (
+            not isinstance(spec, str)
+            or probes is None
+            or probes.dtype != np.float32
+            or probes.ndim != 2
+            or probes.shape[1] != dim
+            or not len(probes)
+        ):
             raise DamagedFileError(f"encoder {spec!r:.60} is recorded without a sound fingerprint: the file is damaged")
         return cls(spec, arrays)
 
     def load(self) -> Encoder:
         """The encoder itself, found to answer as it did when the index was built."""
         state = {name.removeprefix(STATE): array for name, array in self.arrays.items() if name.startswith(STATE)}
-        return self.checked(load_encoder(self.spec, state=state or None))
+        return self._checked(load_encoder(self.spec, state=state or None))
 
-    def checked(self, encoder: Encoder) -> Encoder:
+    def given(self, encoder: str | Encoder) -> Encoder:
         """``encoder``, unless it is another one than recorded: EncoderMismatchError names both."""
-        probes = self.arrays[PROBES]
-        check_fingerprint(encoder, self.spec, probes)
-        if encoder.dim != probes.shape[1]:
-            raise ShapeError(f"encoder {encoder.spec!r} has dim {encoder.dim}, the index has dim {probes.shape[1]}")
+        if encoder == self.spec:
+            return self.load()  # with what it learnt
+        return self._checked(load_encoder(encoder))
+
+    def _checked(self, encoder: Encoder) -> Encoder:
+        check_fingerprint(encoder, self.spec, self.arrays[PROBES])
         return encoder

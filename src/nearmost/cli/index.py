@@ -1,0 +1,130 @@
+"""``nearmost index``: files of texts or of vectors in, one index file out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import CycloptsError, Parameter
+
+from nearmost.cli.options import Json, Threads
+from nearmost.cli.output import print_json
+from nearmost.cli.steps import step
+
+if TYPE_CHECKING:
+    from nearmost.index import Index
+
+EXAMPLES = """\
+Examples:
+  nearmost index headlines.csv -o headlines.nearmost
+  nearmost index notes.tsv --text body --key id --encoder lsa -o notes.nearmost
+  nearmost index 'corpus/*.txt' -o corpus.nearmost
+  nearmost index vectors.npy --keys words.txt --metric dot -o words.nearmost
+"""
+
+
+def index(
+    inputs: Annotated[
+        list[str],
+        Parameter(
+            name="INPUT",
+            help="Texts (.txt .csv .tsv .jsonl .json .parquet, also .gz .bz2 .xz .zst; - for stdin), which are "
+            "encoded, or one file of vectors (.npy .npz .parquet). Patterns such as 'corpus/*.txt' are expanded.",
+        ),
+    ],
+    /,
+    *,
+    output: Annotated[
+        str, Parameter(name=["-o", "--output"], metavar="FILE", help="The index file to write, whole or not at all.")
+    ],
+    text: Annotated[
+        str | None, Parameter(metavar="COL", help="Column of texts; else the only one, or one called text, title, ...")
+    ] = None,
+    key: Annotated[
+        str | None, Parameter(metavar="COL", help="Column of keys; else rows are called 0, 1, 2, ...")
+    ] = None,
+    encoder: Annotated[
+        str | None,
+        Parameter(
+            metavar="SPEC",
+            help="minilm (for texts, if not given), minilm:int8, lsa, st:NAME; for vectors: what made them.",
+        ),
+    ] = None,
+    metric: Annotated[
+        Literal["cosine", "euclidean", "dot", "manhattan", "hamming"], Parameter(help="What near means.")
+    ] = "cosine",
+    on_duplicate: Annotated[
+        Literal["error", "first", "last"], Parameter(help="What to do where two rows have the same key.")
+    ] = "error",
+    keys: Annotated[str | None, Parameter(metavar="FILE", help="For vectors: a text file with a key a line.")] = None,
+    limit: Annotated[int | None, Parameter(metavar="N", help="Take the first rows only.")] = None,
+    threads: Threads = 0,
+    as_json: Json = False,
+) -> None:
+    """Build an index from texts or vectors.
+
+    Texts are turned into vectors by the encoder and kept in the index beside
+    their keys. Of existing files none but an older index is replaced.
+    """
+    from nearmost.encoders import load_encoder
+    from nearmost.index import Index
+    from nearmost.readers import is_vectors, read_corpus, read_vectors
+    from nearmost.readers.sources import expand
+
+    check_output(output)
+    loaded = None if encoder is None else load_encoder(encoder)
+    paths = expand(inputs)
+    vectors = [path for path in paths if text is None and is_vectors(path)]
+    if vectors and len(paths) > 1:
+        raise CycloptsError(
+            msg=f"{os.fspath(vectors[0])} holds vectors; one file of vectors makes an index, not {len(paths)}."
+        )
+    if keys is not None and not vectors:
+        raise CycloptsError(msg="--keys is for vectors; --key names the column of keys of texts.")
+    if vectors:
+        with step("reading"):
+            rows = read_vectors(vectors[0], keys=keys, key=key or "key", on_duplicate=on_duplicate, limit=limit)
+        with step("packing") as progress:
+            built = Index.build(rows, metric=metric, encoder=loaded, n_threads=threads, progress=progress)
+    else:
+        loaded = loaded or load_encoder("minilm")  # before a long read, not after it
+        with step("reading") as progress:
+            corpus = read_corpus(paths, text=text, key=key, limit=limit, on_duplicate=on_duplicate, progress=progress)
+        with step("encoding") as progress:
+            built = Index.build(corpus, metric=metric, encoder=loaded, n_threads=threads, progress=progress)
+    save(built, output)
+    if as_json:
+        print_json(built.info())
+    else:
+        made = built.info()["encoder"]
+        print(f"{output}: {len(built):,} rows x {built.dim}, {built.metric}{f', encoder {made}' if made else ''}")
+
+
+def save(built: Index, output: str) -> None:
+    """Saves the index, as a step of its own."""
+    with step("saving"):
+        built.save(output)
+
+
+def check_output(output: str) -> None:
+    """Raises, before the work and not after it, where the index could not be saved or would replace something else."""
+    from nearmost import store
+    from nearmost.errors import FormatError, InputError, NotAnIndexError
+
+    target = Path(output)
+    if not target.parent.is_dir():
+        raise InputError(f"there is no folder {str(target.parent)!r} to write {target.name} to; make it first")
+    if target.is_dir():
+        raise InputError(f"{output} is a folder; an index is one file, such as {target / 'index.nearmost'}")
+    if not os.access(target.parent, os.W_OK):
+        raise InputError(f"the folder {str(target.parent.absolute())!r} cannot be written to")
+    try:
+        if target.exists() and target.stat().st_size:
+            store.read(target)
+    except NotAnIndexError:
+        raise InputError(
+            f"{output} exists and is no index; it is left as it is: remove it or name another file"
+        ) from None
+    except FormatError:
+        pass  # a damaged or a newer index may be replaced

@@ -1,0 +1,78 @@
+"""``nearmost info`` and ``nearmost verify``: what an index file holds, and whether all of it is sound."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from nearmost.cli.faults import report, sentence
+from nearmost.cli.options import IndexFile, Json
+from nearmost.cli.output import n_bytes, print_facts, print_json
+
+INFO_EXAMPLES = """\
+Examples:
+  nearmost info stdlib.nearmost
+  nearmost info stdlib.nearmost --json
+"""
+VERIFY_EXAMPLES = """\
+Examples:
+  nearmost verify stdlib.nearmost
+  nearmost verify *.nearmost && echo all sound
+"""
+
+
+def info(file: IndexFile, /, *, as_json: Json = False) -> None:
+    """Tell what is inside an index: rows, metric, encoder, and the bytes of each part."""
+    from nearmost.index import Index
+
+    with Index.open(file) as opened:
+        inside = {**opened.info(), "n_bytes": os.path.getsize(file)}
+    if as_json:
+        print_json(inside)
+    else:
+        print_facts(_facts(inside))
+
+
+def verify(
+    files: Annotated[list[str], Parameter(name="FILE", help="One or more index files.")],
+    /,
+    *,
+    as_json: Json = False,
+) -> int:
+    """Check every byte of index files against its checksum.
+
+    Prints a line a file. The exit status is 1 where one of them is not sound.
+    """
+    from nearmost.errors import NearmostError
+    from nearmost.index import Index
+
+    failed = 0
+    for file in files:
+        error = None
+        try:
+            Index.open(file, verify="full").close()
+        except (NearmostError, OSError) as found:
+            error = sentence(found)
+            failed += 1
+        if as_json:
+            print_json({"path": file, "sound": error is None, "error": error})
+        elif error is None:
+            print(f"{file}: sound")
+        else:
+            report(error)
+    return 1 if failed else 0
+
+
+def _facts(inside: dict[str, Any]) -> dict[str, str]:
+    sections = inside["sections"]
+    return {
+        "file": f"{inside['path']}, {n_bytes(inside['n_bytes'])}",
+        "rows": f"{inside['n_rows']:,} x {inside['dim']} ({inside['kind']})",
+        "metric": inside["metric"],
+        "encoder": inside["encoder"] or "none: built from vectors",
+        "keys": inside["keys"],
+        "texts": inside["texts"],
+        **{f"  {name}": n_bytes(size) for name, size in sections.items()},
+    }

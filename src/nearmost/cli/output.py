@@ -1,0 +1,89 @@
+"""What verbs print: tables made for the width of the terminal, JSON, and notes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+WIDTH = 100
+"""Columns where the output is no terminal and COLUMNS is not set."""
+TEXT_LINES = 2
+
+
+def printable(text: str) -> str:
+    """The text as one line that a terminal shows and does not obey: no line ends, no control characters."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in " ".join(text.split()))
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on one line."""
+    print(json.dumps(document, ensure_ascii=False, allow_nan=False))
+
+
+def print_neighbors(heading: str | None, neighbors: Sequence[Mapping[str, Any]]) -> None:
+    """Rank, score, key and the first lines of the text, each row shortened to the width of the terminal."""
+    from rich.cells import cell_len
+    from rich.console import Console
+    from rich.text import Text
+
+    width = shutil.get_terminal_size((WIDTH, 24)).columns
+    console = Console(file=sys.stdout, width=width, highlight=False)
+    if heading is not None:
+        console.print(Text(printable(heading), style="bold cyan"), soft_wrap=True)
+    keys = [printable(neighbor["key"]) for neighbor in neighbors]
+    scores = [_score(neighbor["score"]) for neighbor in neighbors]
+    most = max(12, width * 2 // 5) if any(neighbor["text"] for neighbor in neighbors) else width
+    key_width = min(max(map(cell_len, keys), default=0), most)
+    score_width = max(map(len, scores), default=0)
+    for neighbor, key, score in zip(neighbors, keys, scores, strict=True):
+        name = Text(key, style="bold")
+        name.truncate(key_width, overflow="ellipsis", pad=True)
+        line = Text(f"{neighbor['rank']:>3}  {score:>{score_width}}  ").append_text(name)
+        margin = " " * line.cell_len
+        for text in [printable(text) for text in (neighbor["text"] or "").splitlines() if text.strip()][:TEXT_LINES]:
+            line.append(f"  {text}")
+            _print_line(console, line, width)
+            line = Text(margin)
+        if line.plain.strip():
+            _print_line(console, line, width)
+    if heading is not None:
+        print()
+
+
+def _print_line(console: Console, line: Text, width: int) -> None:
+    line.truncate(width, overflow="ellipsis")
+    line.rstrip()
+    console.print(line, soft_wrap=True)
+
+
+def _score(score: float) -> str:
+    return f"{score:.4f}" if score == 0 or 1e-3 <= abs(score) < 1e6 else f"{score:.4g}"
+
+
+def print_facts(facts: Mapping[str, str]) -> None:
+    """Names and values, one pair a line."""
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        print(f"{name:{width}}  {printable(value)}")
+
+
+def note(text: str = "") -> None:
+    """A line on stderr for whoever is watching."""
+    print(text, file=sys.stderr)
+
+
+def n_bytes(count: float) -> str:
+    """A number of bytes with three digits and a unit of 1000."""
+    unit = "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if count < 999.5:
+            break
+        count, unit = count / 1000, larger
+    return f"{count:.3g} {unit}"

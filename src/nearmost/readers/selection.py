@@ -1,0 +1,79 @@
+"""Which columns of an input are wanted, and what their values may be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nearmost.readers.sources import Source
+
+TEXT_NAMES = ("text", "title", "headline", "sentence", "description", "content")
+"""What a column of texts is called where the caller does not say; the first that is there is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The columns that a caller asked for by name."""
+
+    text: str | None
+    key: str | None
+    label: str | None
+    columns: tuple[str, ...]
+
+    def of(self, names: Sequence[str], source: Source, line: int) -> list[str]:
+        """The names to read, in the order text, key, label, columns, from the ``names`` that are there.
+
+        Raises ReadError, listing them, where one is missing or stands there twice.
+        """
+        text = self.text if self.text is not None else self._text_among(names, source, line)
+        asked = [text, *(name for name in (self.key, self.label) if name is not None), *self.columns]
+        for name in asked:
+            if name not in names:
+                raise source.error(line, f"there is no column {name!r}; the columns are {listed(names)}")
+            if names.count(name) > 1:
+                raise source.error(line, f"{names.count(name)} columns are called {name!r}; rename all but one")
+        return asked
+
+    def _text_among(self, names: Sequence[str], source: Source, line: int) -> str:
+        if len(names) == 1:
+            return names[0]
+        lower = {name.lower(): name for name in reversed(names)}
+        for name in TEXT_NAMES:
+            if name in lower:
+                return lower[name]
+        raise source.error(line, f"which column holds the text? Say text= one of {listed(names)}")
+
+
+def listed(names: Sequence[str]) -> str:
+    """Column names as errors show them."""
+    return ", ".join(repr(name) for name in names) or "(none)"
+
+
+def text_value(value: Any, column: str, source: Source, line: int) -> str:
+    """A text as it stands in the input. Raises ReadError for anything but a string that UTF-8 can hold."""
+    if not isinstance(value, str):
+        raise source.error(line, f"column {column!r} holds {_shown(value)}; a text must be a string")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise source.error(
+                line, f"column {column!r} holds half a character (a lone surrogate); write the whole character"
+            ) from None
+    return value
+
+
+def name_value(value: Any, column: str, source: Source, line: int) -> str:
+    """A key or label: a string as it is, 17 as "17", true as "true". Raises ReadError for anything else."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int) or (isinstance(value, float) and value - value == 0):
+        return str(value)
+    if isinstance(value, str):
+        return text_value(value, column, source, line)
+    raise source.error(line, f"column {column!r} holds {_shown(value)}; wanted a string or a number")
+
+
+def _shown(value: Any) -> str:
+    return "nothing (null)" if value is None else f"{type(value).__name__} {value!r:.40}"
