@@ -23,8 +23,8 @@ static Coded quantize(const float* values, ptrdiff_t n, double per_unit, int lim
     for (ptrdiff_t j = 0; j < lanes; ++j) {
       const float t = float(v[j] * per_unit);
       float x = t * per_step;
-      x = x > most ? most : x;
-      x = x < -most ? -most : x;
+      x = x < most ? x : most;  // in this order a NaN, which only a damaged file can bring, becomes a code too
+      x = x > -most ? x : -most;
       c[j] = int32_t(x + __builtin_copysignf(0.5f, x));
       const float left = t - step * float(c[j]);
       lost[j] += left * left;

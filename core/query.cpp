@@ -73,6 +73,7 @@ void Query::prefetch(const float* row) const {
 }
 
 double Query::score(uint32_t row, float upper) const {
+  if (rows_.metric == Metric::hamming) return upper;  // the count itself
   const ptrdiff_t dim = ptrdiff_t(rows_.dim);
   const float* x = rows_.values + size_t(row) * rows_.dim;
   switch (rows_.metric) {
@@ -84,12 +85,9 @@ double Query::score(uint32_t row, float upper) const {
       return -std::sqrt(kernels().exact_squared(values_.data(), x, dim));
     case Metric::dot:
       return kernels().exact_dot(values_.data(), x, dim);
-    case Metric::manhattan:
+    default:
       return -kernels().exact_l1(values_.data(), x, dim);
-    case Metric::hamming:
-      break;
   }
-  return upper;  // the count itself
 }
 
 // A number that no row with a better score than this one can have its rank, and so its upper bound, below.

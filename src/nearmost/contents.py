@@ -63,7 +63,7 @@ class Contents:
         metric, dim, n_rows, unit = (header.get(name) for name in ("metric", "dim", "n_rows", "unit"))
         if not isinstance(metric, str) or metric not in METRICS or type(dim) is not int or type(n_rows) is not int:
             raise DamagedFileError(f"the header says metric {metric!r:.40}, dim {dim!r:.40}, n_rows {n_rows!r:.40}")
-        if dim < 1 or n_rows < 0 or not isinstance(unit, float | int) or isinstance(unit, bool):
+        if dim < 1 or n_rows < 0 or not isinstance(unit, float | int) or not 0 < unit < float("inf"):
             raise DamagedFileError(f"the header says dim {dim}, n_rows {n_rows}, unit {unit!r:.40}")
         return cls(
             Flat(METRICS[metric], dim, n_rows, float(unit), arrays),

@@ -24,6 +24,8 @@ BLOCK = 16
 
 
 CACHE_LINE = 64
+MOST_DIM = 65_536
+"""So that no sum of products of codes leaves 32 bits."""
 
 
 class Flat:
@@ -32,6 +34,8 @@ class Flat:
     def __init__(self, metric: Metric, dim: int, n_rows: int, unit: float, arrays: Mapping[str, NDArray[Any]]) -> None:
         if not (math.isfinite(unit) and unit > 0):
             raise DamagedFileError(f"unit is {unit}; it must be a positive number: the file is damaged")
+        if dim > MOST_DIM:
+            raise InputError(f"dim is {dim}; an index takes at most {MOST_DIM} columns")
         self.metric, self.dim, self.n_rows, self.unit = metric, dim, n_rows, unit
         self.arrays: dict[str, NDArray[Any]] = {}
         for name, (dtype, shape) in layout(metric, dim, n_rows).items():
@@ -47,6 +51,10 @@ class Flat:
     ) -> Flat:
         """Packs rows, float32 (n, dim), in one pass over them; keeps a reference to them where they are needed."""
         n_rows, dim = rows.shape
+        if dim > MOST_DIM:
+            raise InputError(
+                f"vectors have dim {dim}; an index takes at most {MOST_DIM}: project them to fewer columns"
+            )
         if metric.name == "hamming":
             _require_bits(rows)
         arrays: dict[str, NDArray[Any]] = {

@@ -46,7 +46,7 @@ class Index:
         n_threads: int = 0,
         progress: Progress | None = None,
     ) -> Index:
-        """An index of vectors, or of a corpus, whose texts the encoder ("minilm" where none is named) turns into vectors.
+        """An index of vectors, or of a corpus, whose texts an encoder ("minilm" where none is named) makes vectors of.
 
         ``rows``: Vectors, a Corpus, or anything array-like of shape (n, dim). With vectors, ``encoder`` names what
         made them, so that the index can be searched by text. ``keys`` and ``on_duplicate`` as in ``Vectors.of``.

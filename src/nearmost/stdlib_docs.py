@@ -31,6 +31,11 @@ SKIPPED = {
 LONGEST_SIGNATURE = 100
 LONGEST_PROSE = 500
 FEWEST_WORDS = 3
+REST = ("", "*", "/", "*args", "**kwargs")
+MOST_MEMBERS = 100
+"""What a larger module, such as os, is for says little about any one thing in it."""
+MODULE = "module "
+"""What the signature of a module begins with."""
 MOST_REPEATS = 4
 """A paragraph that more objects than this share says nothing about any of them: it is kept once."""
 BOILERPLATE = re.compile(
@@ -64,10 +69,11 @@ class _Place:
 def gather_docstrings(progress: Callable[[int, int], object] | None = None) -> Corpus:
     """A Corpus of the modules, classes, functions, methods and properties of the standard library.
 
-    The key is the qualified name (``shutil.copytree``, ``str.join``), the text the signature and, on the
-    next line, the first paragraph of the docstring. An object that is found under several names stands under
-    its shortest public one, an inherited method under the class that defines it. Keys are in sorted order,
-    and equal on every run of one Python. ``progress(done, total)`` counts top-level modules.
+    The key is the qualified name (``shutil.copytree``, ``str.join``). The text is what its module is for, the first
+    paragraph of its docstring and, on the next line, the name with its arguments: in this order, and without
+    defaults, a sentence encoder finds it best (docs/semantic-search.md has the figures). An object that is found
+    under several names stands under its shortest public one, an inherited method under the class that defines it.
+    Keys are in sorted order, and equal on every run of one Python. ``progress(done, total)`` counts modules.
 
     Imports most of the library (a few seconds), and leaves output, environment and working folder as they were.
     """
@@ -92,7 +98,23 @@ def gather_docstrings(progress: Callable[[int, int], object] | None = None) -> C
     kept = sorted(key for key, (_, prose) in documents.items() if repeats[prose] <= MOST_REPEATS or homes[prose] == key)
     if progress is not None:
         progress(len(names), len(names))
-    return Corpus.of(["\n".join(documents[key]) for key in kept], kept)
+    homes_of = {key: _module_of(key, documents) for key in kept}
+    members = Counter(homes_of.values())
+    purposes = {
+        module: f"{documents[module][1].split('. ')[0].rstrip('.')}. "
+        for module in homes_of.values()
+        if module and members[module] <= MOST_MEMBERS
+    }
+    texts = [purposes.get(homes_of[key], "") + "\n".join(reversed(documents[key])) for key in kept]
+    return Corpus.of(texts, kept)
+
+
+def _module_of(key: str, documents: dict[str, tuple[str, str]]) -> str:
+    """The nearest module around this name that has a document, or "" where there is none."""
+    module = key.rpartition(".")[0]
+    while module and not documents.get(module, ("", ""))[0].startswith(MODULE):
+        module = module.rpartition(".")[0]
+    return module
 
 
 @contextlib.contextmanager
@@ -214,8 +236,8 @@ def _document(place: _Place) -> tuple[str, str] | None:
     if len(prose.split()) < FEWEST_WORDS or BOILERPLATE.match(prose):
         return None
     if inspect.ismodule(found):
-        return f"module {place.key}", prose
-    signature = f"{place.owner}.{name}" if place.owner else name
+        return MODULE + place.key, prose
+    signature = place.key
     if inspect.isroutine(found) or inspect.isclass(found) or hasattr(found, "__wrapped__"):
         arguments = _arguments(found, bool(place.owner))
         signature += written if arguments is None else arguments
@@ -244,33 +266,21 @@ def _split(doc: str, name: str) -> tuple[str, str]:
     prose = prose.strip()
     if len(prose) > LONGEST_PROSE:
         prose = prose[:LONGEST_PROSE].rpartition(" ")[0] + " ..."
-    return _shortened(arguments[1:-1].split(", ")) if arguments else "", prose
+    return _shortened(
+        [name for name in re.sub(r"=[^,]*", "", arguments[1:-1]).split(", ") if name not in REST]
+    ) if arguments else "", prose
 
 
 def _arguments(found: Any, is_member: bool) -> str | None:
-    """``(src, dst, symlinks=False, ...)``: names and plain defaults, no self, no types; None if unknown."""
+    """``(src, dst, symlinks, ...)``: names alone, without self and what takes the rest; None if unknown."""
     try:
         parameters = list(inspect.signature(found).parameters.values())
     except Exception:
         return None
     if is_member and parameters and parameters[0].name in ("self", "cls", "mcls", "metacls", "type"):
         parameters = parameters[1:]
-    kinds = [parameter.kind for parameter in parameters]
-    if kinds == [inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD]:
-        return "(...)"
-    return _shortened([_argument(parameter) for parameter in parameters if not parameter.name.startswith("_")])
-
-
-def _argument(parameter: inspect.Parameter) -> str:
-    if parameter.default is inspect.Parameter.empty:
-        return str(parameter.replace(annotation=inspect.Parameter.empty))
-    default = parameter.default
-    if isinstance(default, type) or inspect.isroutine(default):
-        written = str(default.__name__)
-    else:
-        simple = default is None or isinstance(default, bool | int | float | str | bytes | tuple)
-        written = repr(default) if simple else "..."
-    return f"{parameter.name}={written if len(written) <= 20 and '<' not in written else '...'}"
+    rest = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return _shortened([each.name for each in parameters if each.kind not in rest and not each.name.startswith("_")])
 
 
 def _shortened(arguments: list[str]) -> str:

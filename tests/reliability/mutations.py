@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from nearmost import _core, store
+from nearmost.flat import layout
+from nearmost.metrics import METRICS
 
 Header = dict[str, Any]
 Section = dict[str, Any]
@@ -167,9 +169,6 @@ def sections_swapped(header: Header, sections: list[Section], rng: random.Random
 
 def whole_index_reshaped(header: Header, sections: list[Section], rng: random.Random) -> None:
     """Another dim or n_rows, with every section made to fit: a file that is sound in all but its numbers."""
-    from nearmost.flat import layout
-    from nearmost.metrics import METRICS
-
     header["dim"] = rng.choice((1, 2, 5, 31, 64, 257))
     header["n_rows"] = rng.choice((0, 1, 15, 16, 17, 90))
     header["metric"] = rng.choice(list(METRICS))
@@ -227,9 +226,6 @@ def garbage(dtype: str, data: bytes, rng: random.Random) -> bytes:
     at = [rng.randrange(n) for _ in range(rng.choice((1, 3, n)))]
     values[at] = rng.choice((0, 1, most, most - 1, most // 2, most // 2 + 1, n, len(data)))
     return rng.choice((values, values[::-1], np.roll(values, 1))).tobytes()
-
-
-# ---- taking a file apart and putting it together ---------------------------------------------------------------------
 
 
 def parts(sound: bytes) -> tuple[Header, list[Section]]:
