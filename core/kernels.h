@@ -65,6 +65,8 @@ struct Kernels {
   void (*bound)(const Estimate&, const BlockFactors&, const int32_t* sums, int n_blocks, float* upper, float* best);
   // The positions i < n, a multiple of 16, of upper[i] >= threshold; returns how many.
   size_t (*select)(const float* upper, size_t n, float threshold, uint32_t* positions);
+  // A number, -infinity at worst, that at least k <= 64 of the 64 lanes reach: nearly the greatest such.
+  float (*reached_by)(const float* best, int32_t k);
   // Codes of t = value * per_unit in steps of its own, the largest one being limit; stored as code + zero.
   Coded (*quantize)(const float* values, ptrdiff_t n, double per_unit, int limit, int zero, uint8_t* codes);
   // Exact scores: 32 float64 lanes, added in one order whatever the instruction set.

@@ -106,6 +106,7 @@ struct Lanes {
 
 #include "crc_sse42.inl"
 #include "exact.inl"
+#include "lanes.inl"
 #include "quantize.inl"
 
 void bound(const Estimate& e, const BlockFactors& f, const int32_t* sums, int n_blocks, float* upper, float* best) {
@@ -141,8 +142,8 @@ size_t select(const float* upper, size_t n, float threshold, uint32_t* positions
 
 }  // namespace
 
-const Kernels kAvx2Kernels = {"avx2",    63,        kBatchQueries, kBatchBlocks, kSingleBlocks,
-                              tile<Dot>, tile<L1>,  tile<Bits>,    bound,        select,
-                              quantize,  exact_dot, exact_squared, exact_l1,     crc32c};
+const Kernels kAvx2Kernels = {"avx2",     63,    kBatchQueries, kBatchBlocks, kSingleBlocks, tile<Dot>, tile<L1>,
+                              tile<Bits>, bound, select,        reached_by,   quantize,      exact_dot, exact_squared,
+                              exact_l1,   crc32c};
 
 }  // namespace nearmost

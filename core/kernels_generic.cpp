@@ -70,6 +70,7 @@ struct Lanes {
 };
 
 #include "exact.inl"
+#include "lanes.inl"
 #include "quantize.inl"
 
 void bound(const Estimate& e, const BlockFactors& f, const int32_t* sums, int n_blocks, float* upper, float* best) {
@@ -124,7 +125,7 @@ uint32_t crc32c(uint32_t crc, const uint8_t* p, size_t n) {
 
 }  // namespace
 
-const Kernels kGenericKernels = {"generic", 127,           1,        1,     1, dot, l1, bits, bound, select, quantize,
-                                 exact_dot, exact_squared, exact_l1, crc32c};
+const Kernels kGenericKernels = {"generic", 127,    1,          1,        1,         dot,           l1,       bits,
+                                 bound,     select, reached_by, quantize, exact_dot, exact_squared, exact_l1, crc32c};
 
 }  // namespace nearmost

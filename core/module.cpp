@@ -59,7 +59,8 @@ auto pointer(const std::optional<A>& array, std::initializer_list<size_t> shape)
 }
 
 Rows rows_of(int metric, size_t n, size_t dim, const float* values) {
-  require(metric >= 0 && metric <= 4 && dim > 0 && dim <= 65536 && n < kEmptySlot, "nearmost: metric, dim or row count out of range");
+  require(metric >= 0 && metric <= 4 && dim > 0 && dim <= 65536 && n < kEmptySlot,
+          "nearmost: metric, dim or row count out of range");
   return {Metric(metric), n, dim, values};
 }
 

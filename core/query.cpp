@@ -21,8 +21,9 @@ float safe(double x) {
 
 }  // namespace
 
-Query::Query(const Rows& rows, const Packed& packed, double unit, const float* values, uint32_t* codes)
-    : rows_(rows), packed_(packed), values_(values, values + rows.dim), unit_(unit) {
+Query::Query(const Rows& rows, const Packed& packed, double unit, const float* values, uint32_t* codes, double* wide)
+    : rows_(&rows), packed_(&packed), values_(wide), unit_(unit) {
+  std::copy(values, values + rows.dim, wide);
   std::memset(codes, 0, rows.words() * kWordBytes);
   uint8_t* bytes = reinterpret_cast<uint8_t*>(codes);
   if (rows.metric == Metric::hamming) {
@@ -37,13 +38,13 @@ Query::Query(const Rows& rows, const Packed& packed, double unit, const float* v
 
 // t = q / m is coded as step * c; then |t.x - step scale (c.c_x)| <= |t - step c| |x^| + |t| |x - x^| (Cauchy-Schwarz).
 void Query::prepare_products(const float* values, uint8_t* codes) {
-  const ptrdiff_t dim = ptrdiff_t(rows_.dim);
-  norm_ = std::sqrt(kernels().exact_dot(values_.data(), values, dim));
-  largest_ = rows_.metric == Metric::euclidean ? std::max(norm_, unit_) : norm_;
+  const ptrdiff_t dim = ptrdiff_t(rows_->dim);
+  norm_ = std::sqrt(kernels().exact_dot(values_, values, dim));
+  largest_ = rows_->metric == Metric::euclidean ? std::max(norm_, unit_) : norm_;
   if (!(largest_ > 0)) largest_ = 1;
   const Coded coded = kernels().quantize(values, dim, 1 / largest_, kernels().query_limit, 0, codes);
-  const double length = norm_ / largest_, lost = lost_by(coded, rows_.dim, length), offset_weight = unit_ / largest_;
-  const bool offsets = rows_.metric == Metric::euclidean;
+  const double length = norm_ / largest_, lost = lost_by(coded, rows_->dim, length), offset_weight = unit_ / largest_;
+  const bool offsets = rows_->metric == Metric::euclidean;
   estimate_.bias = 128 * coded.sum;
   estimate_.weight = coded.step;
   estimate_.offset_weight = offsets ? float(offset_weight) : 0;
@@ -55,44 +56,44 @@ void Query::prepare_products(const float* values, uint8_t* codes) {
 // In units: | |q - x|_1 - |c - c_x|_1 | <= |q - c|_1 + |x - c_x|_1.
 void Query::prepare_manhattan(uint8_t* codes) {
   double lost = 0;
-  for (size_t i = 0; i < rows_.dim; ++i) {
+  for (size_t i = 0; i < rows_->dim; ++i) {
     const double t = values_[i] / unit_, c = std::clamp(std::nearbyint(t), -128.0, 127.0);
     codes[i] = uint8_t(int(c) + 128);
     lost += std::fabs(t - c);
   }
-  for (size_t i = rows_.dim; i < rows_.words() * kWordBytes; ++i) codes[i] = 128;
+  for (size_t i = rows_->dim; i < rows_->words() * kWordBytes; ++i) codes[i] = 128;
   estimate_.weight = -1;
   estimate_.per_error = safe(1);
-  estimate_.always = safe(lost + kFloatError * (lost + 256.0 * double(rows_.dim)));
+  estimate_.always = safe(lost + kFloatError * (lost + 256.0 * double(rows_->dim)));
 }
 
 // A row's first lines; the processor sees by itself where the rest lies.
 void Query::prefetch(const float* row) const {
-  const size_t lines = std::min<size_t>(rows_.dim * sizeof(float) / 64 + 1, 24);
+  const size_t lines = std::min<size_t>(rows_->dim * sizeof(float) / 64 + 1, 24);
   for (size_t i = 0; i < lines; ++i) __builtin_prefetch(row + i * 16);
 }
 
 double Query::score(uint32_t row, float upper) const {
-  if (rows_.metric == Metric::hamming) return upper;  // the count itself
-  const ptrdiff_t dim = ptrdiff_t(rows_.dim);
-  const float* x = rows_.values + size_t(row) * rows_.dim;
-  switch (rows_.metric) {
+  if (rows_->metric == Metric::hamming) return upper;  // the count itself
+  const ptrdiff_t dim = ptrdiff_t(rows_->dim);
+  const float* x = rows_->values + size_t(row) * rows_->dim;
+  switch (rows_->metric) {
     case Metric::cosine: {
-      const double lengths = norm_ * packed_.norms[row];
-      return lengths > 0 ? kernels().exact_dot(values_.data(), x, dim) / lengths : 0;
+      const double lengths = norm_ * packed_->norms[row];
+      return lengths > 0 ? kernels().exact_dot(values_, x, dim) / lengths : 0;
     }
     case Metric::euclidean:
-      return -std::sqrt(kernels().exact_squared(values_.data(), x, dim));
+      return -std::sqrt(kernels().exact_squared(values_, x, dim));
     case Metric::dot:
-      return kernels().exact_dot(values_.data(), x, dim);
+      return kernels().exact_dot(values_, x, dim);
     default:
-      return -kernels().exact_l1(values_.data(), x, dim);
+      return -kernels().exact_l1(values_, x, dim);
   }
 }
 
 // A number that no row with a better score than this one can have its rank, and so its upper bound, below.
 double Query::rank_below(double score) const {
-  switch (rows_.metric) {
+  switch (rows_->metric) {
     case Metric::euclidean: {
       const double scale = 2 * unit_ * largest_, squared = score * score, own = norm_ * norm_;
       return (own - squared - kDoubleError * (own + squared)) / scale;
@@ -115,7 +116,7 @@ void Query::rescore(std::vector<Shortlist::Entry>& entries, size_t k, TopK& best
   for (size_t i = 0; i < entries.size(); ++i) {  // the k most promising first: after them, few can do better
     const Shortlist::Entry entry = entries[i];
     if (entry.upper < least) continue;
-    if (rows_.values && i + 1 < entries.size()) prefetch(rows_.values + size_t(entries[i + 1].row) * rows_.dim);
+    if (rows_->values && i + 1 < entries.size()) prefetch(rows_->values + size_t(entries[i + 1].row) * rows_->dim);
     best.add({score(entry.row, entry.upper), int64_t(entry.row)});
     if (best.full()) least = rank_below(best.last().score);
   }

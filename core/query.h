@@ -14,8 +14,8 @@ namespace nearmost {
 //   euclidean: (q.x - |x|^2 / 2) / (unit m) with m = max(|q|, unit)
 class Query {
  public:
-  // Writes rows.words() words of code to `codes`.
-  Query(const Rows& rows, const Packed& packed, double unit, const float* values, uint32_t* codes);
+  // Writes rows.words() words of code to `codes`, and the values as float64 to `wide`, which must outlive the query.
+  Query(const Rows& rows, const Packed& packed, double unit, const float* values, uint32_t* codes, double* wide);
 
   const Estimate& estimate() const { return estimate_; }
 
@@ -29,9 +29,9 @@ class Query {
   double score(uint32_t row, float upper) const;
   double rank_below(double score) const;
 
-  const Rows& rows_;
-  const Packed& packed_;
-  std::vector<double> values_;
+  const Rows* rows_;
+  const Packed* packed_;
+  const double* values_;
   double unit_, norm_ = 0, largest_ = 1;
   Estimate estimate_{};
 };

@@ -9,6 +9,8 @@
 #include <limits>
 #include <vector>
 
+#include "kernels.h"
+
 namespace nearmost {
 
 struct Scored {
@@ -21,7 +23,11 @@ struct Scored {
 // Keeps the k first of Scored.
 class TopK {
  public:
-  explicit TopK(size_t k) : k_(k) { heap_.reserve(k); }
+  // Empty, for k items.
+  void start(size_t k) {
+    k_ = k;
+    heap_.clear();
+  }
   bool full() const { return heap_.size() >= k_; }
   const Scored& last() const { return heap_.front(); }
   void add(Scored item) {
@@ -40,7 +46,7 @@ class TopK {
   }
 
  private:
-  size_t k_;
+  size_t k_ = 0;
   std::vector<Scored> heap_;
 };
 
@@ -54,9 +60,14 @@ class Shortlist {
     uint32_t row;
   };
 
-  explicit Shortlist(size_t k) : k_(k) {
+  // Empty, for k wanted rows.
+  void start(size_t k) {
+    k_ = k;
+    settle_at_ = kPatience;
+    threshold_ = kNothing;
     std::fill(best_, best_ + kLanes, kNothing);
-    entries_.reserve(kPatience);
+    entries_.clear();
+    lowers_.clear();
   }
 
   // No row with an upper bound below this is wanted.
@@ -72,20 +83,7 @@ class Shortlist {
   // reach some t, k rows do: that gives a threshold before any row has been added.
   float* best() { return best_; }
   void raise_by_best() {
-    if (by_entries()) return;
-    float low = best_[0], high = best_[0];
-    for (size_t i = 1; i < kLanes; ++i) {
-      low = best_[i] < low ? best_[i] : low;
-      high = best_[i] > high ? best_[i] : high;
-    }
-    if (!(low > -std::numeric_limits<float>::max())) return;  // lanes that no row has met
-    for (int halving = 0; halving < 10; ++halving) {
-      const float middle = low + (high - low) / 2;
-      int32_t reached = 0;
-      for (size_t i = 0; i < kLanes; ++i) reached += best_[i] >= middle;
-      (size_t(reached) >= k_ ? low : high) = middle;
-    }
-    threshold_ = std::max(threshold_, low);
+    if (!by_entries()) threshold_ = std::max(threshold_, kernels().reached_by(best_, int32_t(k_)));
   }
 
   // Above kLanes / 2 that is too coarse: then the k-th largest lower bound of the entries themselves is taken.
@@ -112,7 +110,7 @@ class Shortlist {
   static constexpr size_t kPatience = 128;
   static constexpr float kNothing = -std::numeric_limits<float>::infinity();
 
-  size_t k_, settle_at_ = kPatience;
+  size_t k_ = 0, settle_at_ = kPatience;
   float threshold_ = kNothing;
   float best_[kLanes];
   std::vector<Entry> entries_;
