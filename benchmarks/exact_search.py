@@ -65,15 +65,16 @@ def searchers(rows: datasets.Rows, threads: int) -> dict[str, Search]:
 
 
 def medians(found: dict[str, Search], batches: list[datasets.Rows], rounds: int) -> dict[str, float]:
-    """Median seconds a batch; the libraries take turns, so that a slow moment of the machine meets them all."""
+    """Median seconds a batch, of CPU where there is one thread; the libraries take turns, so a slow moment meets all."""
+    clock = time.process_time if THREADS == 1 else time.perf_counter  # CPU time minds other processes less
     seconds: dict[str, list[float]] = {name: [] for name in found}
     for search in found.values():
         search(batches[0])
     for turn in range(rounds):
         for name, search in found.items():
-            start = time.perf_counter()
+            start = clock()
             search(batches[turn % len(batches)])
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(clock() - start)
     return {name: float(np.median(each)) for name, each in seconds.items()}
 
 

@@ -76,13 +76,14 @@ struct Kernels {
   uint32_t (*crc32c)(uint32_t, const uint8_t*, size_t);
 };
 
-// The fastest set this processor has, or the one that NEARMOST_ISA (generic, avx2, avx512) names, if it has that.
+// The fastest set this processor has, or the one that NEARMOST_ISA (generic, avx2, avx512, amx) names, if it has that.
 const Kernels& kernels();
 
 extern const Kernels kGenericKernels;
 #ifdef NEARMOST_X86
 extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
+Kernels amx_kernels();
 #endif
 
 }  // namespace nearmost

@@ -11,7 +11,7 @@ namespace {
 constexpr size_t kPassBytes = 384 << 10;  // codes that stay in the second-level cache while every query meets them
 constexpr size_t kPassBlocks = 256;
 constexpr size_t kMaxBlocks = 4;  // of one tile
-constexpr size_t kMaxQueries = 8;
+constexpr size_t kMaxQueries = 16;
 
 decltype(Kernels::dot) integer_kernel(Metric metric) {
   if (metric == Metric::hamming) return kernels().bits;
