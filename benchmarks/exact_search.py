@@ -65,7 +65,7 @@ def searchers(rows: datasets.Rows, threads: int) -> dict[str, Search]:
 
 
 def medians(found: dict[str, Search], batches: list[datasets.Rows], rounds: int) -> dict[str, float]:
-    """Median seconds a batch, of CPU where there is one thread; the libraries take turns, so a slow moment meets all."""
+    """Median seconds a batch, of CPU where there is one thread; the libraries take turns, so a slow moment hits all."""
     clock = time.process_time if THREADS == 1 else time.perf_counter  # CPU time minds other processes less
     seconds: dict[str, list[float]] = {name: [] for name in found}
     for search in found.values():

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from multiprocessing import get_context
 
 import numpy as np
@@ -21,7 +20,7 @@ from sklearn.metrics import pairwise_distances
 from nearmost import METRICS, Index, _core
 from nearmost.flat import Flat
 
-ISAS = ("generic", "avx2", "avx512")
+ISAS = ("generic", "avx2", "avx512", "amx")
 MOST = float(np.finfo(np.float32).max)
 EDGES = st.sampled_from([1, 3, 4, 5, 15, 16, 17, 31, 32, 33, 63, 64, 65, 128])
 SPREAD = 10 ** np.linspace(-5, 5, 41)
@@ -72,6 +71,10 @@ def assert_exact(metric, rows, queries, k, found):
         np.testing.assert_array_equal(answer, expected)
 
 
+def same_bytes(ids, scores):
+    return ids.tobytes() + scores.tobytes()
+
+
 # A process for each instruction set, since it is chosen once, when the program starts.
 
 
@@ -80,36 +83,29 @@ def isa_here():
 
 
 def packed_and_searched(metric, rows, queries, k, threads=(1,)):
-    """The packed arrays and unit, and for each number of threads ids and scores."""
+    """Name -> bytes of what is packed, and for each number of threads ids and scores."""
     flat = Flat.pack(METRICS[metric], rows, n_threads=threads[-1])
-    found = [flat.search(queries, k, n_threads=n) for n in threads]
-    return {**flat.arrays, "unit": np.array(flat.unit)}, [(f.ids, f.scores) for f in found]
-
-
-Ask = Callable[..., tuple[dict[str, np.ndarray], list[tuple[np.ndarray, np.ndarray]]]]
+    found = [tuple(flat.search(queries, k, n_threads=n)) for n in threads]
+    packed = {name: array.tobytes() for name, array in flat.arrays.items()}
+    return {**packed, "unit": flat.unit}, found
 
 
 @pytest.fixture(scope="module")
-def processors() -> Iterator[dict[str, Ask]]:
-    pools = {}
-    for name in ISAS:
-        with pytest.MonkeyPatch.context() as patch:
+def processors():
+    """Name -> packed_and_searched as that instruction set does it, for those that this processor has."""
+    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+        asks = {}
+        for name in ISAS:
             patch.setenv("NEARMOST_ISA", name)
-            pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+            pool = stack.enter_context(ProcessPoolExecutor(1, mp_context=get_context("spawn")))
             if pool.submit(isa_here).result(timeout=60) == name:
-                pools[name] = pool
-            else:
-                pool.shutdown()
-    yield {
-        name: (lambda *asked, pool=pool: pool.submit(packed_and_searched, *asked).result(timeout=60))
-        for name, pool in pools.items()
-    }
-    for pool in pools.values():
-        pool.shutdown()
+                asks[name] = lambda *asked, pool=pool: pool.submit(packed_and_searched, *asked).result(timeout=60)
+        patch.undo()
+        yield asks
 
 
 @pytest.fixture(scope="module", params=ISAS)
-def ask(request, processors) -> Ask:
+def ask(request, processors):
     if request.param not in processors:
         pytest.skip(f"this processor has no {request.param}")
     return processors[request.param]
@@ -123,7 +119,9 @@ KINDS = {
     "copies": lambda rng, n, dim: rng.standard_normal((3, dim))[rng.integers(0, 3, n)],
     "cauchy": lambda rng, n, dim: np.clip(rng.standard_cauchy((n, dim)), -1e6, 1e6),
     "spike": lambda rng, n, dim: rng.standard_normal((n, dim)) * np.where(np.arange(dim) == dim // 2, 1e5, 1),
-    "sparse": lambda rng, n, dim: rng.standard_normal((n, dim)) * (rng.random((n, dim)) < 0.3) * (rng.random((n, 1)) < 0.7),
+    "sparse": lambda rng, n, dim: (
+        rng.standard_normal((n, dim)) * (rng.random((n, dim)) < 0.3 * (rng.random((n, 1)) < 0.7))
+    ),
     "uneven": lambda rng, n, dim: rng.standard_normal((n, dim)) * rng.choice(SPREAD, (n, 1)),
     "alike": lambda rng, n, dim: 1 + rng.standard_normal((n, dim)) * 1e-6,
 }
@@ -172,12 +170,9 @@ def test_the_answer_is_the_float64_brute_force_one(metric, ask, data):
 @given(data=st.data())
 def test_every_instruction_set_packs_and_answers_the_same_bytes(metric, processors, data):
     case = data.draw(cases(metric))
-    (arrays, found), *others = [ask(metric, *case, (1, 2)) for ask in processors.values()]
-    for other_arrays, other_found in others:
-        assert {name: array.tobytes() for name, array in arrays.items()} == {
-            name: array.tobytes() for name, array in other_arrays.items()
-        }
-        assert [[a.tobytes() for a in pair] for pair in found] == [[a.tobytes() for a in pair] for pair in other_found]
+    answers = [ask(metric, *case, (1, 2)) for ask in processors.values()]
+    assert all(packed == answers[0][0] for packed, _ in answers)
+    assert len({same_bytes(*found) for _, answer in answers for found in answer}) == 1
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -186,13 +181,10 @@ def test_every_instruction_set_packs_and_answers_the_same_bytes(metric, processo
 def test_one_query_alone_and_any_number_of_threads_change_nothing(metric, data):
     rows, queries, k = data.draw(cases(metric))
     flat = Flat.pack(METRICS[metric], rows)
-    whole = flat.search(queries, k, n_threads=1)
-    for n_threads in (2, 3, 8):
-        again = flat.search(queries, k, n_threads=n_threads)
-        assert (again.ids.tobytes(), again.scores.tobytes()) == (whole.ids.tobytes(), whole.scores.tobytes())
+    assert len({same_bytes(*flat.search(queries, k, n_threads=n)) for n in (1, 2, 3, 8)}) == 1
     alone = [flat.search(query[None], k) for query in queries]
-    assert np.concatenate([found.ids for found in alone]).tobytes() == whole.ids.tobytes()
-    assert np.concatenate([found.scores for found in alone]).tobytes() == whole.scores.tobytes()
+    for part, whole in zip(zip(*alone, strict=True), flat.search(queries, k), strict=True):
+        assert np.concatenate(part).tobytes() == whole.tobytes()
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -223,18 +215,18 @@ def test_rows_shared_out_among_threads_give_the_same_bytes(metric):
     dim = 1024 if metric == "hamming" else 128
     rows, queries = drawn("copies", metric, rng, 60_000, dim), drawn("normal", metric, rng, 2, dim)
     flat = Flat.pack(METRICS[metric], rows)
-    answers = [flat.search(queries[:q], 50, n_threads=n) for q in (1, 2) for n in (1, 2, 3, 8)]
-    assert_exact(metric, rows, queries, 50, answers[4])
-    for found in answers:
-        assert found.ids.tobytes() == answers[4].ids[: len(found)].tobytes()
-        assert found.scores.tobytes() == answers[4].scores[: len(found)].tobytes()
+    assert_exact(metric, rows, queries, 50, flat.search(queries, 50))
+    for q in (1, 2):
+        assert len({same_bytes(*flat.search(queries[:q], 50, n_threads=n)) for n in (1, 2, 3, 8)}) == 1
 
 
 @pytest.mark.parametrize("metric", ["cosine", "dot", "manhattan", "euclidean"])
-@pytest.mark.parametrize("scale", [1e-30, 1e-12, 1e12, 1e30])
+@pytest.mark.parametrize("scale", [1e-30, 1e-16, 1e16, 1e30])
 def test_a_query_of_another_size_than_the_rows(metric, scale, request):
     if metric == "euclidean" and scale > 1:
-        request.applymarker(pytest.mark.xfail(strict=True, reason="Query::prepare_products allows for no float64 error"))
+        request.applymarker(
+            pytest.mark.xfail(strict=True, raises=AssertionError, reason="no room for float64 error in the bound")
+        )
     rng = np.random.default_rng(1)
     rows, queries = drawn("normal", metric, rng, 1000, 20), drawn("normal", metric, rng, 8, 20, scale)
     assert_exact(metric, rows, queries, 5, Flat.pack(METRICS[metric], rows).search(queries, 5))
@@ -266,7 +258,8 @@ if sys.argv[1] == "pack":
 else:
     rows = np.random.default_rng(0).standard_normal((200_000, 64)).astype(np.float32)
     flat = Flat.pack(metric, rows)
-    work = lambda: flat.search(np.tile(rows, (4, 1)), 10, n_threads=n_threads)
+    queries = np.tile(rows, (4, 1)) if sys.argv[1] == "search" else rows[:800] * 1000  # so far that no bound helps
+    work = lambda: flat.search(queries, 10, n_threads=n_threads)
 print("ready", flush=True)
 try:
     work()
@@ -276,14 +269,20 @@ except KeyboardInterrupt:
 """
 
 
-@pytest.mark.parametrize("metric", ["cosine", "manhattan"])
 @pytest.mark.parametrize("n_threads", [1, 2])
-@pytest.mark.parametrize("work", ["search", "pack"])
+@pytest.mark.parametrize(
+    ("work", "metric"),
+    [
+        ("search", "cosine"),
+        ("search", "manhattan"),
+        pytest.param("search far", "manhattan", marks=pytest.mark.xfail(reason="Query::rescore asks nobody")),
+        ("pack", "cosine"),
+        pytest.param("pack", "manhattan", marks=pytest.mark.xfail(reason="unit_of asks nobody whether to go on")),
+    ],
+)
 def test_ctrl_c_stops_within_a_second(work, metric, n_threads):
-    if (work, metric) == ("pack", "manhattan"):
-        pytest.xfail("unit_of looks at every row without asking whether to go on")
     arguments = [sys.executable, "-c", LONG, work, metric, str(n_threads)]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, env={**os.environ}) as child:
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout.readline() == "ready\n"
         time.sleep(0.4)
         sent = time.monotonic()
