@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -243,53 +240,7 @@ def test_scores_are_those_of_scikit_learn(metric):
     np.testing.assert_allclose(found.distances, np.take_along_axis(expected, found.ids, 1), rtol=3e-7, atol=1e-7)
 
 
-# Long work: it can be stopped, it tells how far it is, and it lets other threads run.
-
-LONG = """
-import signal, sys, time
-import numpy as np
-from nearmost import METRICS
-from nearmost.flat import Flat
-signal.signal(signal.SIGINT, signal.default_int_handler)
-metric, n_threads = METRICS[sys.argv[2]], int(sys.argv[3])
-if sys.argv[1] == "pack":
-    rows = np.zeros((8_000_000, 256), np.float32)  # pages that are only read take no memory
-    work = lambda: Flat.pack(metric, rows, n_threads=n_threads)
-else:
-    rows = np.random.default_rng(0).standard_normal((200_000, 64)).astype(np.float32)
-    flat = Flat.pack(metric, rows)
-    queries = np.tile(rows, (4, 1)) if sys.argv[1] == "search" else rows[:800] * 1000  # so far that no bound helps
-    work = lambda: flat.search(queries, 10, n_threads=n_threads)
-print("ready", flush=True)
-try:
-    work()
-    print("finished", time.monotonic())
-except KeyboardInterrupt:
-    print("stopped", time.monotonic())
-"""
-
-
-@pytest.mark.parametrize("n_threads", [1, 2])
-@pytest.mark.parametrize(
-    ("work", "metric"),
-    [
-        ("search", "cosine"),
-        ("search", "manhattan"),
-        pytest.param("search far", "manhattan", marks=pytest.mark.xfail(reason="Query::rescore asks nobody")),
-        ("pack", "cosine"),
-        pytest.param("pack", "manhattan", marks=pytest.mark.xfail(reason="unit_of asks nobody whether to go on")),
-    ],
-)
-def test_ctrl_c_stops_within_a_second(work, metric, n_threads):
-    arguments = [sys.executable, "-c", LONG, work, metric, str(n_threads)]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout.readline() == "ready\n"
-        time.sleep(0.4)
-        sent = time.monotonic()
-        child.send_signal(signal.SIGINT)
-        word, at = child.communicate(timeout=60)[0].split()
-    assert (word, child.returncode) == ("stopped", 0)
-    assert float(at) - sent < 1
+# Long work tells how far it is and lets other threads run; tests/test_house.py stops it.
 
 
 @pytest.fixture(scope="module")

@@ -43,6 +43,7 @@ BOILERPLATE = re.compile(
     r"list of weak references|partial\(func|int\(\[x\]\)|str\(object=|An enumeration\.|Create and return a new object|"
     r"The most base type|Abstract base class for generic types|See PEP \d+\.?$|This (?:method|function) is deprecated"
 )
+SENTENCE_END = re.compile(r"\.\s+(?=[A-Z])")
 RESULT = re.compile(r"\s*(?:[-=]-?>\s*(?P<result>.*?))?\s*(?:(?:--+|:)\s+(?P<prose>.*))?")
 """What follows a call in a docstring of C: ``-> value``, ``-- what it does``, both or nothing."""
 
@@ -101,7 +102,7 @@ def gather_docstrings(progress: Callable[[int, int], object] | None = None) -> C
     homes_of = {key: _module_of(key, documents) for key in kept}
     members = Counter(homes_of.values())
     purposes = {
-        module: f"{documents[module][1].split('. ')[0].rstrip('.')}. "
+        module: f"{SENTENCE_END.split(documents[module][1])[0].rstrip('.')}. "
         for module in homes_of.values()
         if module and members[module] <= MOST_MEMBERS
     }

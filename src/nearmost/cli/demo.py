@@ -56,12 +56,13 @@ def demo(
 
 def find(output: str, encoder: str | None) -> Index:
     """The index that an earlier run saved. Raises EncoderMismatchError where it is of another encoder."""
+    from nearmost.encoders import load_encoder
     from nearmost.errors import EncoderMismatchError
     from nearmost.index import Index
 
     index = Index.open(output)
     made = index.info()["encoder"]
-    if encoder not in (None, made):
+    if encoder not in (None, made) and load_encoder(encoder).spec != made:
         raise EncoderMismatchError(
             f"{output} was built with encoder {made!r}, not {encoder!r}: remove it, or name another file with -o"
         )

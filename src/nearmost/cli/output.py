@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 WIDTH = 100
 """Columns where the output is no terminal and COLUMNS is not set."""
-TEXT_LINES = 2
+TEXT_LINES = 3
 
 
 def printable(text: str) -> str:
@@ -28,7 +29,7 @@ def print_json(document: Any) -> None:
 
 
 def print_neighbors(heading: str | None, neighbors: Sequence[Mapping[str, Any]]) -> None:
-    """Rank, score, key and the first lines of the text, each row shortened to the width of the terminal."""
+    """Rank, score, key and the beginning of the text, wrapped to the width of the terminal."""
     from rich.cells import cell_len
     from rich.console import Console
     from rich.text import Text
@@ -47,7 +48,7 @@ def print_neighbors(heading: str | None, neighbors: Sequence[Mapping[str, Any]])
         name.truncate(key_width, overflow="ellipsis", pad=True)
         line = Text(f"{neighbor['rank']:>3}  {score:>{score_width}}  ").append_text(name)
         margin = " " * line.cell_len
-        for text in [printable(text) for text in (neighbor["text"] or "").splitlines() if text.strip()][:TEXT_LINES]:
+        for text in _lines(printable(neighbor["text"] or ""), width - line.cell_len - 2):
             line.append(f"  {text}")
             _print_line(console, line, width)
             line = Text(margin)
@@ -55,6 +56,11 @@ def print_neighbors(heading: str | None, neighbors: Sequence[Mapping[str, Any]])
             _print_line(console, line, width)
     if heading is not None:
         print()
+
+
+def _lines(text: str, width: int) -> list[str]:
+    """The beginning of the text, in lines of at most this many letters."""
+    return textwrap.wrap(text, max(width, 20), max_lines=TEXT_LINES, placeholder=" …")
 
 
 def _print_line(console: Console, line: Text, width: int) -> None:

@@ -56,9 +56,9 @@ class RecordedEncoder:
 
     def given(self, encoder: str | Encoder) -> Encoder:
         """``encoder``, unless it is another one than recorded: EncoderMismatchError names both."""
-        if encoder == self.spec:
-            return self.load()  # with what it learnt
-        return self._checked(load_encoder(encoder))
+        found = load_encoder(encoder)
+        unfitted = isinstance(found, Fitted) and not found.state()
+        return self.load() if unfitted and found.spec == self.spec else self._checked(found)
 
     def _checked(self, encoder: Encoder) -> Encoder:
         check_fingerprint(encoder, self.spec, self.arrays[PROBES])
