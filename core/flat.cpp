@@ -48,21 +48,16 @@ bool search_by_queries(const Call& call) {
                items = std::min(chunks, call.n_threads * kItemsPerThread);
   return parallel_for(items, int(call.n_threads), call.poll, [&](size_t item, const GoOn& go_on) {
     Scan scan(call.rows, call.packed, call.unit, call.wanted);
-    TopK best;
     for (size_t c = item * chunks / items; c < (item + 1) * chunks / items && go_on(); ++c) {
       const size_t first = c * chunk, n = std::min(chunk, call.n_queries - first);
       scan.take(call.query(first), n);
       scan.run(0, call.rows.blocks(), go_on);
-      for (size_t q = 0; q < n; ++q) {
-        best.start(call.wanted);
-        scan.score(q, best);
-        call.write_best(first + q, best);
-      }
+      for (size_t q = 0; q < n && go_on(); ++q) call.write_best(first + q, scan.best(q, go_on));
     }
   });
 }
 
-// Few queries: each thread takes some of the rows, and what they found is scored together.
+// Few queries: each thread takes some of the rows, and scores what it finds.
 bool search_by_rows(const Call& call, size_t parts) {
   const size_t blocks = call.rows.blocks();
   std::vector<std::unique_ptr<Scan>> scans(parts);
@@ -70,11 +65,13 @@ bool search_by_rows(const Call& call, size_t parts) {
     scans[part] = std::make_unique<Scan>(call.rows, call.packed, call.unit, call.wanted);
     scans[part]->take(call.queries, call.n_queries);
     scans[part]->run(part * blocks / parts, (part + 1) * blocks / parts, go_on);
+    for (size_t q = 0; q < call.n_queries; ++q) scans[part]->best(q, go_on);
   });
   TopK best;
   for (size_t q = 0; complete && q < call.n_queries; ++q) {
     best.start(call.wanted);
-    for (const auto& scan : scans) scan->score(q, best);
+    for (const auto& scan : scans)
+      for (const Scored& found : scan->best(q, [] { return true; }).items()) best.add(found);
     call.write_best(q, best);
   }
   return complete;

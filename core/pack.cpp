@@ -47,18 +47,25 @@ double length(const float* row, size_t dim, std::vector<double>& wide) {
   return std::sqrt(kernels().exact_dot(wide.data(), row, ptrdiff_t(dim)));
 }
 
-double unit_of(const Rows& rows) {
-  double largest = 0;
-  std::vector<double> wide;
-  if (rows.metric == Metric::cosine || rows.metric == Metric::hamming) return 1;
-  if (rows.metric == Metric::manhattan) {
-    for (size_t i = 0; i < rows.n * rows.dim; ++i) largest = std::max(largest, std::fabs(double(rows.values[i])));
-    largest /= kLimit;
-  } else {
-    for (size_t row = 0; row < rows.n; ++row)
-      largest = std::max(largest, length(rows.values + row * rows.dim, rows.dim, wide));
-  }
-  return largest > 0 ? largest : 1;
+// The length that codes are measured in. False where poll stopped it.
+bool find_unit(const Rows& rows, double* unit, int n_threads, const Poll& poll) {
+  *unit = 1;
+  if (rows.metric == Metric::cosine || rows.metric == Metric::hamming) return true;
+  const bool manhattan = rows.metric == Metric::manhattan;
+  const size_t per_item = kBlocksPerItem * kPanelRows, items = (rows.n + per_item - 1) / per_item;
+  std::vector<double> largest(items, 0);
+  const bool complete = parallel_for(items, n_threads, poll, [&](size_t item, const GoOn&) {
+    std::vector<double> wide;
+    for (size_t row = item * per_item; row < std::min(rows.n, (item + 1) * per_item); ++row) {
+      const float* values = rows.values + row * rows.dim;
+      double size = manhattan ? 0 : length(values, rows.dim, wide);
+      for (size_t i = 0; manhattan && i < rows.dim; ++i) size = std::max(size, std::fabs(double(values[i])));
+      largest[item] = std::max(largest[item], size);
+    }
+  });
+  const double most = rows.n > 0 ? *std::max_element(largest.begin(), largest.end()) : 0;
+  if (most > 0) *unit = manhattan ? most / kLimit : most;
+  return complete;
 }
 
 class Packer {
@@ -128,7 +135,7 @@ void pack_bits(const float* values, size_t dim, uint8_t* bytes) {
 }
 
 bool pack(const Rows& rows, const Packing& out, double* unit, int n_threads, const Poll& poll) {
-  *unit = unit_of(rows);
+  if (!find_unit(rows, unit, n_threads, poll)) return false;
   const Packer packer(rows, out, *unit);
   const size_t items = (rows.blocks() + kBlocksPerItem - 1) / kBlocksPerItem;
   return parallel_for(items, n_threads, poll, [&](size_t item, const GoOn& go_on) {

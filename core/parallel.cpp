@@ -53,12 +53,13 @@ bool parallel_for(size_t n, int n_threads, const Poll& poll, const Work& work) {
       others.emplace_back([&] { take_items(shared, n, work, [&] { return !shared.stop; }); });
   } catch (const std::exception&) {  // no more threads to be had: those that started, and this one, do it all
   }
-  bool stopped = false;
+  bool stopped = false, asked = false;
   auto last = std::chrono::steady_clock::now();
   const GoOn ask = [&] {
     const auto now = std::chrono::steady_clock::now();
     if (poll && now - last >= kBetweenPolls) {
       last = now;
+      asked = true;
       if (!poll(shared.done, n)) stopped = shared.stop = true;
     }
     return !shared.stop;
@@ -67,6 +68,7 @@ bool parallel_for(size_t n, int n_threads, const Poll& poll, const Work& work) {
   while (!others.empty() && shared.done < n && ask()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   for (std::thread& other : others) other.join();
   if (shared.error) std::rethrow_exception(shared.error);
+  if (asked && !stopped && !poll(n, n)) stopped = true;  // whoever watches is shown the end
   return !stopped;
 }
 

@@ -8,11 +8,12 @@
 namespace nearmost {
 namespace {
 
-constexpr double kRoundUp = 1 + 0x1p-18;  // makes a bound computed in float64 safe as a float32
-constexpr double kFloatError = 0x1p-20;   // of the few float32 operations that make an estimate, with room to spare
-constexpr double kDoubleError = 0x1p-44;  // of the float64 operations that make a score, with room to spare
-constexpr double kUnderflow = 1e-30;      // of products of float32 that vanish; ranks are about 1
-constexpr double kUnusable = 3e38;        // beyond float32: the bound says nothing, and every row is scored
+constexpr double kRoundUp = 1 + 0x1p-18;    // makes a bound computed in float64 safe as a float32
+constexpr double kFloatError = 0x1p-20;     // of the few float32 operations that make an estimate, with room to spare
+constexpr double kDoubleError = 0x1p-44;    // of the float64 operations that make a score, with room to spare
+constexpr double kUnderflow = 1e-30;        // of products of float32 that vanish; ranks are about 1
+constexpr size_t kBetweenQuestions = 4096;  // rows scored before asking whether to go on
+constexpr double kUnusable = 3e38;          // beyond float32: the bound says nothing, and every row is scored
 
 float safe(double x) {
   x *= kRoundUp;
@@ -50,7 +51,9 @@ void Query::prepare_products(const float* values, uint8_t* codes) {
   estimate_.offset_weight = offsets ? float(offset_weight) : 0;
   estimate_.per_norm = safe(lost + kFloatError * (length + lost));
   estimate_.per_error = safe(length);
-  estimate_.always = safe(kUnderflow + (offsets ? kFloatError * offset_weight : 0));
+  // A query far longer than the rows: its scores tie in float64, and a tie must not be decided by the estimate.
+  const double ties = offsets ? kFloatError * offset_weight + kDoubleError * (norm_ / unit_ + 1) : 0;
+  estimate_.always = safe(kUnderflow + ties);
 }
 
 // In units: | |q - x|_1 - |c - c_x|_1 | <= |q - c|_1 + |x - c_x|_1.
@@ -83,11 +86,11 @@ double Query::score(uint32_t row, float upper) const {
       return lengths > 0 ? kernels().exact_dot(values_, x, dim) / lengths : 0;
     }
     case Metric::euclidean:
-      return -std::sqrt(kernels().exact_squared(values_, x, dim));
+      return 0.0 - std::sqrt(kernels().exact_squared(values_, x, dim));  // never -0
     case Metric::dot:
       return kernels().exact_dot(values_, x, dim);
     default:
-      return -kernels().exact_l1(values_, x, dim);
+      return 0.0 - kernels().exact_l1(values_, x, dim);
   }
 }
 
@@ -107,14 +110,15 @@ double Query::rank_below(double score) const {
   }
 }
 
-void Query::rescore(std::vector<Shortlist::Entry>& entries, size_t k, TopK& best) const {
+void Query::rescore(std::vector<Shortlist::Entry>& entries, size_t k, TopK& best, const GoOn& go_on) const {
   const auto middle = entries.begin() + ptrdiff_t(std::min(k, entries.size()));
   if (middle != entries.end())
     std::nth_element(entries.begin(), middle, entries.end(),
                      [](const Shortlist::Entry& a, const Shortlist::Entry& b) { return a.upper > b.upper; });
-  double least = -std::numeric_limits<double>::infinity();
+  double least = best.full() ? rank_below(best.last().score) : -std::numeric_limits<double>::infinity();
   for (size_t i = 0; i < entries.size(); ++i) {  // the k most promising first: after them, few can do better
     const Shortlist::Entry entry = entries[i];
+    if (i % kBetweenQuestions == kBetweenQuestions - 1 && !go_on()) return;
     if (entry.upper < least) continue;
     if (rows_->values && i + 1 < entries.size()) prefetch(rows_->values + size_t(entries[i + 1].row) * rows_->dim);
     best.add({score(entry.row, entry.upper), int64_t(entry.row)});

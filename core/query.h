@@ -20,14 +20,16 @@ class Query {
   const Estimate& estimate() const { return estimate_; }
 
   // Scores exactly those entries of the shortlist that can still be among the k best.
-  void rescore(std::vector<Shortlist::Entry>& entries, size_t k, TopK& best) const;
+  void rescore(std::vector<Shortlist::Entry>& entries, size_t k, TopK& best, const GoOn& go_on) const;
+
+  // A number that no row with a better score than this one can have its rank, and so its upper bound, below.
+  double rank_below(double score) const;
 
  private:
   void prepare_products(const float* values, uint8_t* codes);
   void prepare_manhattan(uint8_t* codes);
   void prefetch(const float* row) const;
   double score(uint32_t row, float upper) const;
-  double rank_below(double score) const;
 
   const Rows* rows_;
   const Packed* packed_;

@@ -1,6 +1,7 @@
 #include "scan.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "kernels.h"
@@ -10,7 +11,8 @@ namespace {
 
 constexpr size_t kPassBytes = 384 << 10;  // codes that stay in the second-level cache while every query meets them
 constexpr size_t kPassBlocks = 256;
-constexpr size_t kMaxBlocks = 4;  // of one tile
+constexpr size_t kMostEntries = 8192;  // of one list, before they are scored
+constexpr size_t kMaxBlocks = 4;       // of one tile
 constexpr size_t kMaxQueries = 16;
 
 decltype(Kernels::dot) integer_kernel(Metric metric) {
@@ -21,7 +23,7 @@ decltype(Kernels::dot) integer_kernel(Metric metric) {
 }  // namespace
 
 Scan::Scan(const Rows& rows, const Packed& packed, double unit, size_t k)
-    : rows_(rows), packed_(packed), unit_(unit), k_(k), words_(rows.words()) {}
+    : rows_(rows), packed_(packed), unit_(unit), k_(k), words_(rows.words()), most_(std::max(kMostEntries, 16 * k)) {}
 
 void Scan::take(const float* queries, size_t n) {
   const Kernels& kernel = kernels();
@@ -32,13 +34,17 @@ void Scan::take(const float* queries, size_t n) {
   positions_.resize(pass_ * kPanelRows + kPanelRows);
   codes_.resize((n + group_ - 1) / group_ * group_ * words_);
   wide_values_.resize(n * rows_.dim);
-  if (lists_.size() < n) lists_.resize(n);
+  if (lists_.size() < n) {
+    lists_.resize(n);
+    best_.resize(n);
+  }
   queries_.clear();
   queries_.reserve(n);
   for (size_t q = 0; q < n; ++q) {
     queries_.emplace_back(rows_, packed_, unit_, queries + q * rows_.dim, codes_.data() + q * words_,
                           wide_values_.data() + q * rows_.dim);
     lists_[q].start(k_);
+    best_[q].start(k_);
   }
 }
 
@@ -53,7 +59,10 @@ void Scan::run(size_t from, size_t to, const GoOn& go_on) {
         estimate(q, n, b, n_blocks, start);
         b += n_blocks;
       }
-      for (size_t slot = 0; slot < n; ++slot) collect(q + slot, slot, start, end);
+      for (size_t slot = 0; slot < n; ++slot) {
+        collect(q + slot, slot, start, end);
+        if (lists_[q + slot].size() > most_) score(q + slot, go_on);
+      }
     }
   }
 }
@@ -95,6 +104,16 @@ void Scan::collect(size_t q, size_t slot, size_t start, size_t end) {
     list.add({upper[position], uint32_t(row)}, list.by_entries() ? slack_of(queries_[q].estimate(), bounds) : 0);
   }
   list.raise_by_entries();
+}
+
+// Empties the list; where bounds say little, this is also what raises the threshold.
+void Scan::score(size_t q, const GoOn& go_on) {
+  std::vector<Shortlist::Entry>& entries = lists_[q].entries();
+  queries_[q].rescore(entries, k_, best_[q], go_on);
+  entries.clear();
+  if (!best_[q].full()) return;
+  const float least = float(queries_[q].rank_below(best_[q].last().score));
+  lists_[q].raise(std::nextafter(least, -std::numeric_limits<float>::infinity()));
 }
 
 }  // namespace nearmost

@@ -22,20 +22,25 @@ class Scan {
   // Looks at blocks [from, to) of 16 rows for every query.
   void run(size_t from, size_t to, const GoOn& go_on);
 
-  // Scores exactly what query q has found and can still use.
-  void score(size_t q, TopK& best) { queries_[q].rescore(lists_[q].entries(), k_, best); }
+  // The best of what query q has met, scored exactly.
+  TopK& best(size_t q, const GoOn& go_on) {
+    score(q, go_on);
+    return best_[q];
+  }
 
  private:
   void estimate(size_t q, size_t n, size_t block, size_t n_blocks, size_t start);
   void collect(size_t q, size_t slot, size_t start, size_t end);
+  void score(size_t q, const GoOn& go_on);
 
   const Rows& rows_;
   const Packed& packed_;
   const double unit_;
-  const size_t k_, words_;
+  const size_t k_, words_, most_;
   size_t group_ = 1, wide_ = 1, pass_ = 1;  // queries of a tile, blocks of a tile, blocks of a pass
   std::vector<Query> queries_;
   std::vector<Shortlist> lists_;
+  std::vector<TopK> best_;
   std::vector<uint32_t> codes_;      // (queries, words), padded to whole groups
   std::vector<double> wide_values_;  // (queries, dim)
   std::vector<float> upper_;         // (group, pass, 16)

@@ -28,7 +28,7 @@ class TopK {
     k_ = k;
     heap_.clear();
   }
-  bool full() const { return heap_.size() >= k_; }
+  bool full() const { return k_ > 0 && heap_.size() >= k_; }
   const Scored& last() const { return heap_.front(); }
   void add(Scored item) {
     if (!full()) {
@@ -40,6 +40,7 @@ class TopK {
       std::push_heap(heap_.begin(), heap_.end());
     }
   }
+  const std::vector<Scored>& items() const { return heap_; }
   std::vector<Scored>& sorted() {
     std::sort_heap(heap_.begin(), heap_.end());
     return heap_;
@@ -99,7 +100,11 @@ class Shortlist {
     settle_at_ = std::max(settle_at_, entries_.size() * 2);
   }
 
-  // What is left once every row has been seen.
+  // At least k rows are known to reach this.
+  void raise(float threshold) { threshold_ = std::max(threshold_, threshold); }
+  size_t size() const { return entries_.size(); }
+
+  // What is left of the rows added so far.
   std::vector<Entry>& entries() {
     settle_at_ = 0;
     raise_by_entries();

@@ -236,10 +236,10 @@ except KeyboardInterrupt:
     [
         ("search", "cosine", 1),
         ("search", "manhattan", 2),
-        pytest.param("search far", "manhattan", 2, marks=pytest.mark.xfail(reason="Query::rescore asks nobody")),
+        pytest.param("search far", "manhattan", 2),
         ("pack", "cosine", 1),
         ("pack", "cosine", 2),
-        pytest.param("pack", "manhattan", 2, marks=pytest.mark.xfail(reason="unit_of asks nobody whether to go on")),
+        pytest.param("pack", "manhattan", 2),
     ],
 )
 def test_ctrl_c_stops_within_a_second(work, metric, n_threads):

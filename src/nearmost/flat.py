@@ -56,7 +56,7 @@ class Flat:
                 f"vectors have dim {dim}; an index takes at most {MOST_DIM}: project them to fewer columns"
             )
         if metric.name == "hamming":
-            _require_bits(rows)
+            _require_bits(rows, "vectors")
         arrays: dict[str, NDArray[Any]] = {
             name: _aligned(shape, dtype)
             for name, (dtype, shape) in layout(metric, dim, n_rows).items()
@@ -79,6 +79,8 @@ class Flat:
         self, queries: NDArray[np.float32], k: int, *, n_threads: int = 0, progress: Progress | None = None
     ) -> Neighbors:
         """The k best rows of each query, exactly: queries float32 (q, dim) in, (q, k) out."""
+        if self.metric.name == "hamming":
+            _require_bits(queries, "queries")
         ids = np.empty((len(queries), k), dtype=np.int64)
         scores = np.empty((len(queries), k), dtype=np.float32)
         get = self.arrays.get
@@ -139,7 +141,7 @@ def _aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     return room[start : len(room) - (CACHE_LINE - 1 - start)].view(dtype).reshape(shape)
 
 
-def _require_bits(rows: NDArray[np.float32]) -> None:
+def _require_bits(rows: NDArray[np.float32], name: str) -> None:
     for start in range(0, len(rows), CHECK_ROWS):
         part = rows[start : start + CHECK_ROWS]
         bad = (part != 0) & (part != 1)
@@ -147,6 +149,6 @@ def _require_bits(rows: NDArray[np.float32]) -> None:
             row, column = (int(i[0]) for i in np.nonzero(bad))
             value = part[row, column]
             raise InputError(
-                f"row {start + row} holds {value} in column {column}; metric 'hamming' takes 0 and 1 only "
-                "(np.unpackbits turns packed bits into them)"
+                f"row {start + row} of the {name} holds {value} in column {column}; "
+                "metric 'hamming' takes 0 and 1 only (np.unpackbits turns packed bits into them)"
             )

@@ -31,7 +31,8 @@ class Index:
     def __init__(self, contents: Contents, *, encoder: Encoder | None = None) -> None:
         self._contents: Contents | None = contents
         self._encoder = encoder  # loaded when first asked for
-        self._path: Path | None = None
+        self._path: Path | None = None  # as it was given, for people
+        self._absolute: Path | None = None
         self._checksum = 0
 
     @classmethod
@@ -58,6 +59,8 @@ class Index:
         if isinstance(rows, Corpus):
             loaded = loaded or load_encoder("minilm")
             loaded = loaded.fit(rows.texts) if isinstance(loaded, Fitted) else loaded
+            if keys is not None:
+                raise InputError("keys were given twice: the corpus has keys already")
             texts, keys = rows.texts, rows.keys
             rows = loaded.encode(rows.texts, progress=progress, n_threads=n_threads)
             progress = None  # packing is short beside encoding, and two bars would be one too many
@@ -83,7 +86,7 @@ class Index:
         except FormatError as error:
             raise type(error)(f"{os.fspath(path)}: {error}") from None
         index = cls(contents)
-        index._path, index._checksum = Path(path), stored.checksum
+        index._lies_at(path, stored.checksum)
         if encoder is not None:
             index._encoder = contents.encoder.given(encoder) if contents.encoder else load_encoder(encoder)
             if index._encoder.dim != contents.flat.dim:
@@ -94,8 +97,7 @@ class Index:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the index to this file, whole or not at all: whatever happens, the old or the new one is there."""
         parts = self._parts()
-        self._checksum = store.write(path, parts.header(), parts.arrays())
-        self._path = Path(path)
+        self._lies_at(path, store.write(path, parts.header(), parts.arrays()))
 
     def search(
         self,
@@ -111,9 +113,10 @@ class Index:
         many give (q, k). Where fewer than k rows exist the rest is -1 and -inf.
         """
         flat = self._parts().flat
-        _require_k(k)
+        k = _whole(k, "k", 1)
+        n_threads = _whole(n_threads, "n_threads", 0)
         rows, single = self._query_rows(queries, n_threads)
-        found = flat.search(rows, int(k), n_threads=n_threads, progress=progress)
+        found = flat.search(rows, k, n_threads=n_threads, progress=progress)
         return Neighbors(found.ids[0], found.scores[0], found.metric) if single else found
 
     def nearest(
@@ -128,7 +131,7 @@ class Index:
         """(key, score) of the k rows nearest to a row, a text or a vector; a row is not its own neighbour."""
         if sum(given is not None for given in (key, text, vector)) != 1:
             raise InputError("nearest wants one of a key, text=... or vector=...")
-        _require_k(k)
+        k = _whole(k, "k", 1)
         own = -1
         query: Any = text if vector is None else np.asarray(vector)
         if key is not None:
@@ -218,9 +221,12 @@ class Index:
         return f"<Index of {len(self)} x {self.dim}, {self.metric}{where}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if self._path is not None:
-            return _reopen, (self._path.absolute(), self._checksum)
+        if self._absolute is not None:
+            return _reopen, (self._absolute, self._checksum)
         return _unpickle, (self._parts().header(), self._parts().arrays())
+
+    def _lies_at(self, path: str | os.PathLike[str], checksum: int) -> None:
+        self._path, self._absolute, self._checksum = Path(path), Path(path).absolute(), checksum
 
     def _parts(self) -> Contents:
         if self._contents is None:
@@ -230,24 +236,29 @@ class Index:
     def _query_rows(self, queries: Any, n_threads: int) -> tuple[NDArray[np.float32], bool]:
         """The queries as float32 (q, dim), and whether a single one was given."""
         if isinstance(queries, str):
-            return self.encoder.encode([queries], n_threads=n_threads), True
+            return self._checked(self.encoder.encode([queries], n_threads=n_threads)), True
         if isinstance(queries, Sequence) and len(queries) and all(isinstance(query, str) for query in queries):
-            return self.encoder.encode(queries, n_threads=n_threads), False
-        array = np.asarray(queries)
-        single = array.ndim == 1 and array.size > 0
-        if array.size == 0 and array.ndim <= 2:
+            return self._checked(self.encoder.encode(queries, n_threads=n_threads)), False
+        if not isinstance(queries, Sequence):
+            queries = np.atleast_1d(np.asarray(queries))
+        if len(queries) == 0:
             return np.empty((0, self.dim), dtype=np.float32), False
-        rows = float_rows(array[None] if single else array, "queries")
+        single = np.ndim(queries[0]) == 0
+        return self._checked([queries] if single else queries), single
+
+    def _checked(self, queries: Any) -> NDArray[np.float32]:
+        rows = float_rows(queries, "queries")
         if rows.shape[1] != self.dim:
             recorded = self._parts().encoder
             made = "" if recorded is None else f" (built with encoder {recorded.spec!r})"
             raise ShapeError(f"queries have dim {rows.shape[1]}, the index has dim {self.dim}{made}")
-        return rows, single
+        return rows
 
 
-def _require_k(k: object) -> None:
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-        raise InputError(f"k is {k!r}; it must be a whole number of at least 1")
+def _whole(number: Any, name: str, least: int) -> int:
+    if isinstance(number, bool) or not isinstance(number, int | np.integer) or not least <= number < 1 << 31:
+        raise InputError(f"{name} is {number!r}; it must be a whole number of at least {least}")
+    return int(number)
 
 
 def _unpickle(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Index:

@@ -112,6 +112,8 @@ class Keys(Sequence[str]):
 
     def row(self, key: str) -> int:
         """The row of this key. Raises UnknownKeyError where there is none."""
+        if not isinstance(key, str):
+            raise InputError(f"key is {key!r:.60}; keys are strings (row number n of unnamed rows has the key str(n))")
         row = self._find(key)
         if row is None:
             raise UnknownKeyError(f"no row has the key {key!r}")

@@ -21,7 +21,10 @@ def float_rows(rows: ArrayLike, name: str) -> NDArray[np.float32]:
 
     Raises ShapeError for another number of axes or no columns, NotFiniteError naming the first bad row.
     """
-    array = np.asarray(rows)
+    try:
+        array = np.asarray(rows)
+    except ValueError as error:
+        raise ShapeError(f"{name} do not form a table of shape (n, dim): {error}") from None
     if array.dtype.kind not in "fiub":
         raise InputError(f"{name} hold {array.dtype}; they must hold numbers")
     if array.ndim != 2 or array.shape[1] == 0:
@@ -44,6 +47,17 @@ def float_rows(rows: ArrayLike, name: str) -> NDArray[np.float32]:
     return array
 
 
+def _listed(keys: Iterable[str]) -> Sequence[str]:
+    if isinstance(keys, str):
+        raise InputError("keys is one string; it must be a list of strings, one a row")
+    return keys if isinstance(keys, Sequence) else list(keys)
+
+
+def _refuse_second(keys: Iterable[str] | None, owner: str) -> None:
+    if keys is not None:
+        raise InputError(f"keys were given twice: {owner} have keys already")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Vectors:
     """Keys and rows: row i of ``rows``, C-contiguous float32 (n, dim), belongs to ``keys[i]``.
@@ -56,7 +70,9 @@ class Vectors:
     keys: Keys
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "rows", float_rows(self.rows, "vectors"))
+        rows = float_rows(self.rows, "vectors").view()
+        rows.flags.writeable = False
+        object.__setattr__(self, "rows", rows)
         if len(self.keys) != len(self.rows):
             raise ShapeError(f"{len(self.keys)} keys were given for {len(self.rows)} vectors; there must be one a row")
 
@@ -70,11 +86,12 @@ class Vectors:
         the "last" of them.
         """
         if isinstance(rows, Vectors):
+            _refuse_second(keys, "the vectors")
             return rows
-        array = np.asarray(rows)
+        array = float_rows(rows, "vectors")
         if keys is None:
-            return cls(array, Keys(len(array) if array.ndim else 0))
-        named = keys if isinstance(keys, Sequence) else list(keys)
+            return cls(array, Keys(len(array)))
+        named = _listed(keys)
         kept = unique_rows(named, on_duplicate)
         if kept is not None and len(named) == len(array):
             return cls(array[kept], Keys.of([named[row] for row in kept]))
@@ -102,8 +119,8 @@ class Corpus:
     columns: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        named = {"keys": self.keys, "labels": self.labels, **self.columns}
-        for name, column in named.items():
+        named = [("keys", self.keys), ("labels", self.labels), *self.columns.items()]
+        for name, column in named:
             if column is not None and len(column) != len(self.texts):
                 raise ShapeError(f"{name} has {len(column)} rows and texts has {len(self.texts)}; they must be equal")
 
@@ -119,6 +136,7 @@ class Corpus:
     ) -> Corpus:
         """A corpus from lists; without keys, row i is called ``str(i)``. ``on_duplicate`` as in Vectors.of."""
         if isinstance(texts, Corpus):
+            _refuse_second(keys, "the corpus")
             return texts
         if isinstance(texts, str):
             raise InputError("texts is one string; it must be a list of strings: [text]")
@@ -126,7 +144,7 @@ class Corpus:
         packed_labels = None if labels is None else Strings.of(labels)
         if keys is None:
             return cls(packed, Keys(len(packed)), packed_labels, dict(columns or {}))
-        named = keys if isinstance(keys, Sequence) else list(keys)
+        named = _listed(keys)
         kept = unique_rows(named, on_duplicate)
         if kept is None or len(named) != len(packed):
             return cls(packed, Keys.of(named), packed_labels, dict(columns or {}))
