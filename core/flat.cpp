@@ -1,7 +1,6 @@
 #include "flat.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -103,15 +102,6 @@ class Scan {
   std::vector<uint32_t> positions_;  // of one pass, and room for the kernel to write beyond
 };
 
-void write(std::vector<Scored>& best, size_t k, int64_t* ids, float* scores) {
-  constexpr double most = std::numeric_limits<float>::max();
-  for (size_t i = 0; i < k; ++i) {
-    const bool found = i < best.size();
-    ids[i] = found ? best[i].row : -1;
-    scores[i] = found ? float(std::clamp(best[i].score, -most, most)) : -std::numeric_limits<float>::infinity();
-  }
-}
-
 // Cuts queries into chunks, and the rows too where there are fewer chunks than threads.
 struct Plan {
   size_t chunk, chunks, parts;
@@ -151,7 +141,7 @@ bool search(const Rows& rows, const Packed& packed, double unit, const float* qu
       for (size_t part = 0; part < plan.parts; ++part)
         made[q].rescore(found[chunk * plan.parts + part][q].entries(), wanted, best);
       const size_t row = chunk * plan.chunk + q;
-      write(best.sorted(), k, ids + row * k, scores + row * k);
+      write_best(best.sorted(), k, ids + row * k, scores + row * k);
     }
   };
   const bool complete = parallel_for(found.size(), n_threads, poll, [&](size_t item, const GoOn& go_on) {

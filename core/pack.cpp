@@ -47,20 +47,6 @@ double length(const float* row, size_t dim, std::vector<double>& wide) {
   return std::sqrt(kernels().exact_dot(wide.data(), row, ptrdiff_t(dim)));
 }
 
-double unit_of(const Rows& rows) {
-  double largest = 0;
-  std::vector<double> wide;
-  if (rows.metric == Metric::cosine || rows.metric == Metric::hamming) return 1;
-  if (rows.metric == Metric::manhattan) {
-    for (size_t i = 0; i < rows.n * rows.dim; ++i) largest = std::max(largest, std::fabs(double(rows.values[i])));
-    largest /= kLimit;
-  } else {
-    for (size_t row = 0; row < rows.n; ++row)
-      largest = std::max(largest, length(rows.values + row * rows.dim, rows.dim, wide));
-  }
-  return largest > 0 ? largest : 1;
-}
-
 class Packer {
  public:
   Packer(const Rows& rows, const Packing& out, double unit) : rows_(rows), out_(out), unit_(unit) {}
@@ -125,6 +111,25 @@ double lost_by(const Coded& coded, size_t dim, double length) {
 void pack_bits(const float* values, size_t dim, uint8_t* bytes) {
   std::memset(bytes, 0, (dim + 7) / 8);
   for (size_t i = 0; i < dim; ++i) bytes[i / 8] |= uint8_t(values[i] != 0) << (i % 8);
+}
+
+double unit_of(const Rows& rows) {
+  double largest = 0;
+  std::vector<double> wide;
+  if (rows.metric == Metric::cosine || rows.metric == Metric::hamming) return 1;
+  if (rows.metric == Metric::manhattan) {
+    for (size_t i = 0; i < rows.n * rows.dim; ++i) largest = std::max(largest, std::fabs(double(rows.values[i])));
+    largest /= kLimit;
+  } else {
+    for (size_t row = 0; row < rows.n; ++row)
+      largest = std::max(largest, length(rows.values + row * rows.dim, rows.dim, wide));
+  }
+  return largest > 0 ? largest : 1;
+}
+
+void lengths(const Rows& rows, double* out) {
+  std::vector<double> wide;
+  for (size_t row = 0; row < rows.n; ++row) out[row] = length(rows.values + row * rows.dim, rows.dim, wide);
 }
 
 bool pack(const Rows& rows, const Packing& out, double* unit, int n_threads, const Poll& poll) {

@@ -17,16 +17,23 @@ class Query {
   // Writes rows.words() words of code to `codes`.
   Query(const Rows& rows, const Packed& packed, double unit, const float* values, uint32_t* codes);
 
+  // For exact scores alone.
+  Query(const Rows& rows, const Packed& packed, const float* values);
+
   const Estimate& estimate() const { return estimate_; }
 
   // Scores exactly those entries of the shortlist that can still be among the k best.
   void rescore(std::vector<Shortlist::Entry>& entries, size_t k, TopK& best) const;
 
+  // The row's first lines; the processor sees by itself where the rest lies.
+  void prefetch(uint32_t row) const;
+
+  // The exact score of a row; for hamming it is the upper bound itself.
+  double score(uint32_t row, float upper = 0) const;
+
  private:
   void prepare_products(const float* values, uint8_t* codes);
   void prepare_manhattan(uint8_t* codes);
-  void prefetch(const float* row) const;
-  double score(uint32_t row, float upper) const;
   double rank_below(double score) const;
 
   const Rows& rows_;
