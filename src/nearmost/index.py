@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,8 +18,15 @@ from nearmost.encoders.recorded import RecordedEncoder
 from nearmost.errors import EncoderError, FormatError, InputError, ShapeError
 from nearmost.flat import Flat, Progress
 from nearmost.metrics import Metric, metric_named
+from nearmost.partition import METRICS as PARTITIONED
+from nearmost.partition import Partition, require_recall
+from nearmost.partitioning import Quality, measure, partition
 from nearmost.strings import Keys, OnDuplicate, Strings
 from nearmost.values import Corpus, Neighbors, Vectors, float_rows
+
+Kind = Literal["auto", "flat", "partition"]
+PARTITION_FROM = 20_000
+"""Rows from which on kind="auto" takes a partition: below, looking at every row is about as fast."""
 
 
 class Index:
@@ -43,13 +51,20 @@ class Index:
         metric: str | Metric = "cosine",
         encoder: str | Encoder | None = None,
         on_duplicate: OnDuplicate = "error",
+        kind: Kind = "auto",
+        quality: Quality = "default",
+        seed: int = 0,
         n_threads: int = 0,
         progress: Progress | None = None,
     ) -> Index:
-        """An index of vectors, or of a corpus, whose texts the encoder ("minilm" where none is named) turns into vectors.
+        """An index of vectors, or of a corpus, whose texts an encoder ("minilm" where none is named) makes vectors of.
 
         ``rows``: Vectors, a Corpus, or anything array-like of shape (n, dim). With vectors, ``encoder`` names what
         made them, so that the index can be searched by text. ``keys`` and ``on_duplicate`` as in ``Vectors.of``.
+        ``kind="flat"`` looks at every row and is exact; "partition" looks at the most promising ones (cosine, euclidean
+        and dot), and how many of the nearest it finds is up to ``search``; "auto" takes it from 20,000 rows on.
+        ``quality`` ("fast", "default", "best") trades time to build for time to search. The same rows, seed and
+        quality give the same bytes, whatever n_threads.
         ``progress(done, total)`` is called about ten times a second from this thread. n_threads=0: all cores.
         """
         chosen = metric_named(metric)
@@ -64,9 +79,15 @@ class Index:
         vectors = Vectors.of(rows, keys, on_duplicate=on_duplicate)
         if loaded is not None and loaded.dim != vectors.dim:
             raise ShapeError(f"encoder {loaded.spec!r} has dim {loaded.dim}, the vectors have dim {vectors.dim}")
-        flat = Flat.pack(chosen, vectors.rows, n_threads=n_threads, progress=progress)
+        packed: Flat | Partition
+        if _partitioned(kind, chosen, len(vectors)):
+            packed = partition(
+                chosen, vectors.rows, quality=_known(quality), seed=seed, n_threads=n_threads, progress=progress
+            )
+        else:
+            packed = Flat.pack(chosen, vectors.rows, n_threads=n_threads, progress=progress)
         recorded = None if loaded is None else RecordedEncoder.of(loaded)
-        return cls(Contents(flat, vectors.keys, texts, recorded), encoder=loaded)
+        return cls(Contents(packed, vectors.keys, texts, recorded), encoder=loaded)
 
     @classmethod
     def open(
@@ -86,9 +107,9 @@ class Index:
         index._path, index._checksum = Path(path), stored.checksum
         if encoder is not None:
             index._encoder = contents.encoder.given(encoder) if contents.encoder else load_encoder(encoder)
-            if index._encoder.dim != contents.flat.dim:
+            if index._encoder.dim != contents.packed.dim:
                 found = f"encoder {index._encoder.spec!r} has dim {index._encoder.dim}"
-                raise ShapeError(f"{found}, the index has dim {contents.flat.dim}")
+                raise ShapeError(f"{found}, the index has dim {contents.packed.dim}")
         return index
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -102,18 +123,26 @@ class Index:
         queries: ArrayLike | str | Sequence[str],
         k: int = 10,
         *,
+        recall: float = 0.95,
+        effort: int | None = None,
         n_threads: int = 0,
         progress: Progress | None = None,
     ) -> Neighbors:
-        """The k nearest rows of each query, exactly, nearest first: ``ids, scores = index.search(queries)``.
+        """The k nearest rows of each query, nearest first: ``ids, scores = index.search(queries)``.
+
+        ``recall`` is the share of them to find: the index was calibrated for it when it was built, on rows held out as
+        queries (``tune`` does so on queries of your own), and 1 is exact. ``effort``, the number of lists to look
+        through, takes its place for those who know. A flat index is always exact. Scores are exact in any case.
 
         ``queries`` is one vector (dim,), many (q, dim), one text or a list of texts. One query gives (k,) arrays,
         many give (q, k). Where fewer than k rows exist the rest is -1 and -inf.
         """
-        flat = self._parts().flat
         _require_k(k)
+        require_recall(recall, effort)
         rows, single = self._query_rows(queries, n_threads)
-        found = flat.search(rows, int(k), n_threads=n_threads, progress=progress)
+        found = self._parts().packed.search(
+            rows, int(k), recall=recall, effort=effort, n_threads=n_threads, progress=progress
+        )
         return Neighbors(found.ids[0], found.scores[0], found.metric) if single else found
 
     def nearest(
@@ -133,16 +162,30 @@ class Index:
         query: Any = text if vector is None else np.asarray(vector)
         if key is not None:
             own = self._parts().keys.row(key)
-            query = self._parts().flat.vector(own)
+            query = self._parts().packed.vector(own)
         ids, scores = self.search(query, k + (own >= 0), n_threads=n_threads)
         if ids.ndim != 1:
             raise ShapeError(f"nearest takes one vector, not {len(ids)}; use search for many")
         pairs = zip(ids.tolist(), scores.tolist(), strict=True)
         return [(self._parts().keys[row], score) for row, score in pairs if row not in (own, -1)][:k]
 
+    def tune(self, queries: ArrayLike | Sequence[str], *, n_threads: int = 0) -> Index:
+        """The same index calibrated on these queries, some hundreds of them, for when they are unlike the rows.
+
+        Save it to keep that. A flat index needs none and comes back as it is.
+        """
+        parts = self._parts()
+        if not isinstance(parts.packed, Partition):
+            return self
+        rows, _ = self._query_rows(queries, n_threads)
+        if len(rows) < 1:
+            raise InputError("tune wants queries, some hundreds of them")
+        tuned = parts.packed.calibrated(measure(parts.packed, rows, None, n_threads))
+        return Index(replace(parts, packed=tuned), encoder=self._encoder)
+
     def vector(self, key: str) -> NDArray[np.float32]:
         """The vector of this key as it was given, float32 (dim,). Raises UnknownKeyError."""
-        return self._parts().flat.vector(self._parts().keys.row(key))
+        return self._parts().packed.vector(self._parts().keys.row(key))
 
     def text(self, key: str) -> str:
         """The text of this key. Raises UnknownKeyError, or InputError where the index keeps no texts."""
@@ -164,12 +207,12 @@ class Index:
     @property
     def metric(self) -> Metric:
         """The metric that it was built for."""
-        return self._parts().flat.metric
+        return self._parts().packed.metric
 
     @property
     def dim(self) -> int:
         """Columns."""
-        return self._parts().flat.dim
+        return self._parts().packed.dim
 
     @property
     def encoder(self) -> Encoder:
@@ -206,7 +249,7 @@ class Index:
         self.close()
 
     def __len__(self) -> int:
-        return self._parts().flat.n_rows
+        return self._parts().packed.n_rows
 
     def __contains__(self, key: object) -> bool:
         return key in self._parts().keys
@@ -248,6 +291,20 @@ class Index:
 def _require_k(k: object) -> None:
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
         raise InputError(f"k is {k!r}; it must be a whole number of at least 1")
+
+
+def _partitioned(kind: str, metric: Metric, n_rows: int) -> bool:
+    if kind not in ("auto", "flat", "partition"):
+        raise InputError(f'kind is {kind!r}; it must be "auto", "flat" or "partition"')
+    if kind == "partition" and metric.name not in PARTITIONED:
+        raise InputError(f'metric {metric.name!r} has no partitions, only {", ".join(PARTITIONED)}; take kind="flat"')
+    return kind == "partition" or (kind == "auto" and n_rows >= PARTITION_FROM and metric.name in PARTITIONED)
+
+
+def _known(quality: Quality) -> Quality:
+    if quality not in ("fast", "default", "best"):
+        raise InputError(f'quality is {quality!r}; it must be "fast", "default" or "best"')
+    return quality
 
 
 def _unpickle(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Index:
