@@ -142,8 +142,9 @@ class BoundPartition {
             "nearmost: blocks and slots have another shape");
   }
 
-  void look(const Array<const float, 2>& queries, const Array<int64_t, 2>& ids, const Array<float, 2>& scores,
-            size_t lists, size_t cells, size_t rows, int n_threads, const Progress& progress) const {
+  // How many of the queries have fewer answers than there are rows for.
+  size_t look(const Array<const float, 2>& queries, const Array<int64_t, 2>& ids, const Array<float, 2>& scores,
+              size_t lists, size_t cells, size_t rows, int n_threads, const Progress& progress) const {
     const size_t q = queries.shape(0), k = ids.shape(1);
     require(queries.shape(1) == partition_.rows.dim && ids.shape(0) == q && scores.shape(0) == q &&
                 scores.shape(1) == k && lists > 0 && cells > 0,
@@ -154,6 +155,10 @@ class BoundPartition {
       return search(partition_, effort, queries.data(), q, k, ids.data(), scores.data(), n_threads,
                     poll_with(progress));
     });
+    size_t short_of = 0;
+    const size_t wanted = std::min(k, partition_.rows.n);
+    for (size_t i = 0; wanted > 0 && i < q; ++i) short_of += ids.data()[i * k + wanted - 1] < 0;
+    return short_of;
   }
 
   void pack(const Array<const float, 2>& inside, const Maybe<const float, 1>& shift,

@@ -14,6 +14,14 @@ static inline float sum_of(ptrdiff_t n, Term term) {
   return total;
 }
 
+static void scale(const int32_t* sums, size_t n, int32_t bias, float step, const float* scales, const float* offsets,
+                  float* out) {
+  for (size_t i = 0; i < n; i += 16)
+    for (size_t j = i; j < i + 16; ++j) out[j] = float(sums[j] - bias) * (step * scales[j]);
+  for (size_t i = 0; offsets && i < n; i += 16)
+    for (size_t j = i; j < i + 16; ++j) out[j] += offsets[j];
+}
+
 static inline size_t count_above(const float* scores, size_t n, float threshold) {
   uint32_t counts[16] = {}, rest = 0;
   size_t i = 0;

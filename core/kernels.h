@@ -106,6 +106,9 @@ struct Kernels {
   void (*products)(const Products&);
   // Writes the scores above the threshold and their positions, block * 8 + row; returns how many.
   size_t (*nibbles)(const Nibbles&, float threshold, float* scores, uint32_t* positions);
+  // out = (sum - bias) * (step * scale) + offset, offsets null for none; n is a multiple of 16.
+  void (*scale)(const int32_t* sums, size_t n, int32_t bias, float step, const float* scales, const float* offsets,
+                float* out);
   // A number that about k of the scores lie above (k to k + k / 16, where no ties forbid it); below all where n <= k.
   float (*cut)(const float* scores, size_t n, size_t k);
   // 4-bit codes of a residual: value = factor * (code - 7.5). Returns the factor. See coding.inl.

@@ -217,6 +217,6 @@ size_t nibbles(const Nibbles& t, float threshold, float* scores, uint32_t* posit
 
 const Kernels kAvx2Kernels = {"avx2",     63,       kBatchQueries, kBatchBlocks, kSingleBlocks, tile<Dot>,     tile<L1>,
                               tile<Bits>, bound,    select,        quantize,     exact_dot,     exact_squared, exact_l1,
-                              crc32c,     products, nibbles,       cut,          encode};
+                              crc32c,     products, nibbles,       scale,        cut,           encode};
 
 }  // namespace nearmost

@@ -172,6 +172,6 @@ size_t nibbles(const Nibbles& t, float threshold, float* scores, uint32_t* posit
 
 const Kernels kAvx512Kernels = {
     "avx512", 127,       kBatchQueries, kBatchBlocks, kSingleBlocks, tile<Dot>, tile<L1>, tile<Bits>, bound, select,
-    quantize, exact_dot, exact_squared, exact_l1,     crc32c,        products,  nibbles,  cut,        encode};
+    quantize, exact_dot, exact_squared, exact_l1,     crc32c,        products,  nibbles,  scale,      cut,   encode};
 
 }  // namespace nearmost

@@ -166,6 +166,6 @@ uint32_t crc32c(uint32_t crc, const uint8_t* p, size_t n) {
 
 const Kernels kGenericKernels = {"generic", 127,      1,       1,        1,         dot,           l1,
                                  bits,      bound,    select,  quantize, exact_dot, exact_squared, exact_l1,
-                                 crc32c,    products, nibbles, cut,      encode};
+                                 crc32c,    products, nibbles, scale,    cut,       encode};
 
 }  // namespace nearmost

@@ -132,10 +132,8 @@ class Searcher {
     for (size_t b = from; b < to;) {
       const size_t n = b + wide <= to ? wide : 1;
       kernels().dot({panels.codes + b * words * kPanelBytes, words_.data(), ptrdiff_t(words), 1, int(n), sums});
-      for (size_t i = 0; i < n * kPanelRows; ++i)
-        out[i] = float(sums[i] - 128 * coded.sum) * coded.step * panels.scales[b * kPanelRows + i];
-      if (panels.biases)
-        for (size_t i = 0; i < n * kPanelRows; ++i) out[i] += panels.biases[b * kPanelRows + i];
+      const float* offsets = panels.biases ? panels.biases + b * kPanelRows : nullptr;
+      kernels().scale(sums, n * kPanelRows, 128 * coded.sum, coded.step, panels.scales + b * kPanelRows, offsets, out);
       out += n * kPanelRows;
       b += n;
     }

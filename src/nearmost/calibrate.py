@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from nearmost.errors import DamagedFileError
 from nearmost.values import Neighbors
 
-QUERIES = {1: 1024, 10: 512, 100: 256}
+QUERIES = {1: 1024, 10: 512, 100: 192}
 """k -> queries that are asked at most: a single neighbour is found or not, so more of them are needed."""
 CONFIDENCE = 1.28  # standard errors: nine in ten
-GROWTH = 1.6  # of the lists from step to step
+GROWTH = 1.7  # of the lists from step to step
 ROWS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 GIVEN_UP = 0.1  # share of the misses that may come from scoring too few rows exactly
-ENOUGH = 0.998
+ENOUGH = 0.997
 
 Look = Callable[..., Neighbors]
 """(queries, k, lists, rows) -> what a search with that effort finds."""
@@ -116,6 +116,7 @@ def _climb(look: Look, asked: Questions, k: int, lists: float, n_lists: int) -> 
     """Steps for one k, from so many lists on until no more is to be had; each scores no more rows than it must."""
     steps: list[Step] = []
     truth = _without(asked.truth, asked.own)[:, k - 1 : k]
+    most = next(i for i, rows in enumerate(ROWS) if rows >= min(24 * k + 100, ROWS[-1]))
     at = next(i for i, rows in enumerate(ROWS) if rows >= k)
     while lists < n_lists:
         count = math.ceil(lists)
@@ -127,8 +128,8 @@ def _climb(look: Look, asked: Questions, k: int, lists: float, n_lists: int) -> 
             error = careful.std() / math.sqrt(len(share))
             return Step(count, rows, round(float(share.mean()), 6), round(float(error), 6))
 
-        best, step = measured(ROWS[-1]), measured(ROWS[at])
-        while step.recall < best.recall - GIVEN_UP * (1 - best.recall) - 0.0005 and at + 1 < len(ROWS):
+        best, step = measured(ROWS[most]), measured(ROWS[at])
+        while step.recall < best.recall - GIVEN_UP * (1 - best.recall) - 0.0005 and at < most:
             at += 1
             step = measured(ROWS[at])
         steps.append(step)

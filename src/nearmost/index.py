@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nearmost import store
+from nearmost import _core, store
 from nearmost.contents import Contents
 from nearmost.encoders import Encoder, Fitted, load_encoder
 from nearmost.encoders.recorded import RecordedEncoder
@@ -272,6 +272,10 @@ class Index:
 
     def _query_rows(self, queries: Any, n_threads: int) -> tuple[NDArray[np.float32], bool]:
         """The queries as float32 (q, dim), and whether a single one was given."""
+        if type(queries) is np.ndarray and queries.dtype == np.float32 and queries.shape == (self.dim,):
+            one = np.ascontiguousarray(queries)
+            if _core.all_finite(one):  # what comes most often takes the shortest way
+                return one[None], True
         if isinstance(queries, str):
             return self.encoder.encode([queries], n_threads=n_threads), True
         if isinstance(queries, Sequence) and len(queries) and all(isinstance(query, str) for query in queries):

@@ -138,9 +138,8 @@ class Partition:
         """The k best of the ``rows`` most promising rows in the ``lists`` most promising lists."""
         ids = np.empty((len(queries), k), dtype=np.int64)
         scores = np.empty((len(queries), k), dtype=np.float32)
-        cells = math.ceil(2.2 * math.sqrt(lists)) + 2
-        self._core.search(queries, ids, scores, lists, cells, rows, n_threads, progress)
-        if self.n_rows and len(ids) and ids[:, min(k, self.n_rows) - 1].min() < 0:
+        cells = math.ceil(1.4 * math.sqrt(lists)) + 4
+        if self._core.search(queries, ids, scores, lists, cells, rows, n_threads, progress):
             short = ids[:, min(k, self.n_rows) - 1] < 0  # only where lists lack rows, as in a damaged file
             ids[short], scores[short] = self.flat.search(queries[short], k, n_threads=n_threads)
         return Neighbors(ids, scores, self.metric)
