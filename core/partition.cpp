@@ -67,9 +67,9 @@ class Searcher {
         if (i + 2 < n) fetch(lists_.ids()[i + 2]);
         scan(lists_.ids()[i], base_of(i), own_, rows_);
       }
-      rescore(query, rows_, best);
-      if (best.full() || (effort.lists == all_lists && effort.cells == all_cells)) break;
-      effort = {effort.lists * 4, effort.cells * 4, effort.rows};  // too few rows lie there: look further
+      rescore(query, effort, rows_, best);
+      if (best.full() || effort.estimate || (effort.lists == all_lists && effort.cells == all_cells)) break;
+      effort = {effort.lists * 4, effort.cells * 4, effort.rows, false};  // too few rows lie there: look further
       best = TopK(wanted);
     }
     write_best(best.sorted(), k, ids, scores);
@@ -104,8 +104,8 @@ class Searcher {
     }
     for (size_t q = 0; q < n && go_on(); ++q) {
       TopK best(wanted);
-      rescore(queries + q * dim, keepers_[q], best);
-      if (best.full())
+      rescore(queries + q * dim, effort, keepers_[q], best);
+      if (best.full() || effort.estimate)
         write_best(best.sorted(), k, ids + q * k, scores + q * k);
       else
         alone(queries + q * dim, effort, k, ids + q * k, scores + q * k);
@@ -220,14 +220,19 @@ class Searcher {
     }
   }
 
-  void rescore(const float* query, Keeper& keeper, TopK& best) {
+  void rescore(const float* query, const Effort& effort, Keeper& keeper, TopK& best) {
     keeper.settle();
     uint32_t* rows = keeper.ids();
+    float* estimates = keeper.scores();
     size_t n = 0;
     for (size_t i = 0; i < keeper.size(); ++i) {
       const uint32_t row = p_.slots[rows[i]];
-      if (row < p_.rows.n) rows[n++] = row;
+      if (row >= p_.rows.n) continue;  // of a damaged file
+      rows[n] = row;
+      estimates[n++] = estimates[i];
     }
+    for (size_t i = 0; effort.estimate && i < n; ++i) best.add({estimates[i], int64_t(rows[i])});
+    if (effort.estimate) return;
     const Query exact(p_.rows, p_.packed, query);
     for (size_t i = 0; i < std::min(n, kAhead); ++i) exact.prefetch(rows[i]);
     for (size_t i = 0; i < n; ++i) {

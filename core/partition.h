@@ -42,6 +42,7 @@ struct Partition {
 // How much one search looks at.
 struct Effort {
   size_t lists, cells, rows;  // scanned; whose lists are compared; scored exactly
+  bool estimate = false;      // leave the estimated scores and their order as they are: for calibration
 };
 
 // Packs vectors (16 blocks, dim): biases become -weight |vector + shift|^2 (shift null: 0), or -1e30 where not used.
@@ -53,8 +54,8 @@ void pack_panels(const float* values, const uint8_t* used, const float* shift, f
 bool pack_lists(const Partition& partition, const float* inside, const float* shift, const float* half_squares,
                 float eta, uint8_t* blocks, int n_threads, const Poll& poll);
 
-// ids and scores (n_queries, k), nearest first, exact scores; -1 and -inf where fewer rows were found, which is only
-// where the lists do not hold every row. False where poll stopped it.
+// ids and scores (n_queries, k), nearest first, exact scores unless estimates are wanted; -1 and -inf where fewer rows
+// were found, which is only where the lists do not hold every row. False where poll stopped it.
 bool search(const Partition& partition, const Effort& effort, const float* queries, size_t n_queries, size_t k,
             int64_t* ids, float* scores, int n_threads, const Poll& poll);
 

@@ -122,6 +122,7 @@ class Partition:
         lists: int,
         cells: int,
         rows: int,
+        estimate: bool,
         n_threads: int,
         progress: Progress | None,
     ) -> int: ...

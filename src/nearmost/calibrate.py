@@ -18,16 +18,15 @@ from numpy.typing import NDArray
 from nearmost.errors import DamagedFileError
 from nearmost.values import Neighbors
 
-QUERIES = {1: 1024, 10: 512, 100: 192}
-"""k -> queries that are asked at most: a single neighbour is found or not, so more of them are needed."""
+KS = (1, 10, 100)
 CONFIDENCE = 1.28  # standard errors: nine in ten
 GROWTH = 1.7  # of the lists from step to step
 ROWS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 GIVEN_UP = 0.1  # share of the misses that may come from scoring too few rows exactly
 ENOUGH = 0.997
 
-Look = Callable[..., Neighbors]
-"""(queries, k, lists, rows) -> what a search with that effort finds."""
+Promising = Callable[[int, int], NDArray[np.int64]]
+"""(lists, rows) -> for each query the rows that a search with that effort would score, the most promising first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,68 +84,66 @@ class Calibration:
             raise DamagedFileError(f"the calibration is not what it must be ({error!s:.80})") from None
 
 
-@dataclass(frozen=True, slots=True)
-class Questions:
-    """Queries with their exact answers, one more than the largest k, and the row that each of them is, if any.
+def calibrate(promising: Promising, truth: Neighbors, own: NDArray[np.int64] | None, n_lists: int) -> Calibration:
+    """The table that searches of queries with known answers make: ``truth`` exact, two more than the largest k.
 
-    That row does not count, neither as truth nor as found.
+    ``own``: the row that each query is; it does not count, neither as truth nor as found.
     """
-
-    queries: NDArray[np.float32]
-    truth: Neighbors
-    own: NDArray[np.int64] | None = None
-
-    def first(self, count: int) -> Questions:
-        """Some of them."""
-        truth = Neighbors(self.truth.ids[:count], self.truth.scores[:count], self.truth.metric)
-        return Questions(self.queries[:count], truth, None if self.own is None else self.own[:count])
-
-
-def calibrate(look: Look, questions: Questions, n_lists: int, n_rows: int) -> Calibration:
-    """The table that searches of these questions make."""
-    steps = {}
-    for k, count in QUERIES.items():
-        if 4 * k < n_rows:
-            start = max(2.0, 2 * k * n_lists / n_rows)  # where there are k rows to be found
-            steps[k] = _climb(look, questions.first(count), k, start, n_lists)
-    return Calibration({k: found for k, found in steps.items() if found}, len(questions.queries))
-
-
-def _climb(look: Look, asked: Questions, k: int, lists: float, n_lists: int) -> list[Step]:
-    """Steps for one k, from so many lists on until no more is to be had; each scores no more rows than it must."""
-    steps: list[Step] = []
-    truth = _without(asked.truth, asked.own)[:, k - 1 : k]
-    most = next(i for i, rows in enumerate(ROWS) if rows >= min(24 * k + 100, ROWS[-1]))
-    at = next(i for i, rows in enumerate(ROWS) if rows >= k)
-    while lists < n_lists:
+    n_queries, found = truth.ids.shape
+    n_rows = int(truth.ids.max()) + 1 if truth.ids.size else 0
+    steps: dict[int, list[Step]] = {k: [] for k in KS if k + 1 < found and truth.ids[:, k + 1].min() >= 0}
+    true_ids, true_scores = _without(truth, own)
+    lists = 2.0
+    while lists < n_lists and any(not done or done[-1].recall < ENOUGH for done in steps.values()):
         count = math.ceil(lists)
-
-        def measured(rows: int, count: int = count) -> Step:
-            found = _without(look(asked.queries, k + 1, count, rows + 1), asked.own)
-            share = (found >= truth).sum(axis=1) / k
-            careful = np.append(share, 1 - 1 / k)  # as if one more neighbour had been missed: no misses prove little
-            error = careful.std() / math.sqrt(len(share))
-            return Step(count, rows, round(float(share.mean()), 6), round(float(error), 6))
-
-        best, step = measured(ROWS[most]), measured(ROWS[at])
-        while step.recall < best.recall - GIVEN_UP * (1 - best.recall) - 0.0005 and at < most:
-            at += 1
-            step = measured(ROWS[at])
-        steps.append(step)
-        if step.recall >= ENOUGH:
-            break
+        ranks = _ranks(promising(count, ROWS[-1] + 1), true_ids, own, n_rows)
+        for k, done in steps.items():
+            if not done or done[-1].recall < ENOUGH:
+                done.append(_step(count, k, ranks[:, :k], true_scores[:, : k + 1], done))
         lists *= GROWTH
-    return steps
+    return Calibration({k: done for k, done in steps.items() if done}, n_queries)
 
 
-def _without(found: Neighbors, own: NDArray[np.int64] | None) -> NDArray[np.float32]:
-    """Scores without each query's own row, or without the last one where that was not found."""
+def _step(lists: int, k: int, ranks: NDArray[np.int32], scores: NDArray[np.float32], done: list[Step]) -> Step:
+    """The fewest rows that cost hardly any recall. Where the next row scores as the k-th does, any such row will do."""
+    tied = (scores[:, :k] == scores[:, k - 1 : k]) & (scores[:, k - 1 : k] == scores[:, k:])
+
+    def share(rows: int) -> NDArray[np.float64]:
+        return np.asarray(((ranks < rows) | tied).mean(axis=1), dtype=np.float64)
+
+    best = float(share(ROWS[-1]).mean())
+    least = done[-1].rows if done else k
+    allowed = best - GIVEN_UP * (1 - best) - 0.0005
+    rows = next(r for r in ROWS if r == ROWS[-1] or (r >= least and share(r).mean() >= allowed))
+    careful = np.append(share(rows), 1 - 1 / k)  # as if one more neighbour had been missed: no misses prove little
+    error = float(careful.std()) / math.sqrt(len(ranks))
+    return Step(lists, rows, round(float(share(rows).mean()), 6), round(error, 6))
+
+
+def _without(found: Neighbors, own: NDArray[np.int64] | None) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Ids and scores without each query's own row, or without the last one where that was not found."""
     if own is None:
-        return found.scores[:, :-1]
+        return found.ids[:, :-1], found.scores[:, :-1]
     drop = np.argmax(np.concatenate([found.ids[:, :-1] == own[:, None], np.ones((len(own), 1), bool)], axis=1), axis=1)
     kept = np.arange(found.ids.shape[1])[None, :] != drop[:, None]
-    scores: NDArray[np.float32] = found.scores[kept].reshape(len(own), -1)
-    return scores
+    return found.ids[kept].reshape(len(own), -1), found.scores[kept].reshape(len(own), -1)
+
+
+def _ranks(
+    promising: NDArray[np.int64], truth: NDArray[np.int64], own: NDArray[np.int64] | None, n_rows: int
+) -> NDArray[np.int32]:
+    """At which place each true neighbor stands among the promising rows; far beyond all where it is not among them."""
+    far = np.iinfo(np.int32).max
+    places = np.full(max(n_rows, int(promising.max(initial=0)) + 1) + 1, far, np.int32)  # one more for id -1
+    ranks = np.empty(truth.shape, np.int32)
+    for query, rows in enumerate(promising):
+        if own is not None:
+            rows = rows[rows != own[query]]
+        places[rows] = np.arange(len(rows), dtype=np.int32)
+        places[-1] = far
+        ranks[query] = places[truth[query]]
+        places[rows] = far
+    return ranks
 
 
 def _reach(steps: list[Step], recall: float) -> Step | None:

@@ -138,11 +138,19 @@ class Partition:
         """The k best of the ``rows`` most promising rows in the ``lists`` most promising lists."""
         ids = np.empty((len(queries), k), dtype=np.int64)
         scores = np.empty((len(queries), k), dtype=np.float32)
-        cells = math.ceil(1.4 * math.sqrt(lists)) + 4
-        if self._core.search(queries, ids, scores, lists, cells, rows, n_threads, progress):
+        if self._core.search(queries, ids, scores, lists, _cells(lists), rows, False, n_threads, progress):
             short = ids[:, min(k, self.n_rows) - 1] < 0  # only where lists lack rows, as in a damaged file
             ids[short], scores[short] = self.flat.search(queries[short], k, n_threads=n_threads)
         return Neighbors(ids, scores, self.metric)
+
+    def promising(
+        self, queries: NDArray[np.float32], *, lists: int, rows: int, n_threads: int = 0
+    ) -> NDArray[np.int64]:
+        """The ``rows`` rows that ``look`` would score, the most promising first, -1 where there are no more."""
+        ids = np.empty((len(queries), rows), dtype=np.int64)
+        scores = np.empty((len(queries), rows), dtype=np.float32)
+        self._core.search(queries, ids, scores, lists, _cells(lists), rows, True, n_threads, None)
+        return ids
 
     def pack(self, inside: NDArray[np.float32], shift: Any, half_squares: Any, eta: float, n_threads: int) -> None:
         """Fills ``blocks``, once, from the rows in the partition's own coordinates."""
@@ -173,6 +181,11 @@ class Partition:
             raise DamagedFileError(f"the header says metric {metric}, coded {coded!r:.40}, turned {turned!r:.40}")
         calibration = Calibration.of(header.get("calibration"))
         return cls(metric, dim, n_rows, unit, arrays, coded=coded, turned=turned, calibration=calibration)
+
+
+def _cells(lists: int) -> int:
+    """Cells whose lists are compared when so many lists are wanted."""
+    return math.ceil(1.4 * math.sqrt(lists)) + 4
 
 
 def require_recall(recall: object, effort: object) -> None:

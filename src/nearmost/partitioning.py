@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost import _core
-from nearmost.calibrate import QUERIES, Calibration, Questions, calibrate
+from nearmost.calibrate import KS, Calibration, calibrate
 from nearmost.flat import Progress, aligned
 from nearmost.metrics import Metric
 from nearmost.partition import Partition
-from nearmost.values import Neighbors
 
 Quality = Literal["fast", "default", "best"]
 Floats = NDArray[np.float32]
@@ -94,12 +93,12 @@ def partition(
 
 def measure(made: Partition, queries: Floats, own: NDArray[np.int64] | None, n_threads: int = 0) -> Calibration:
     """The table for these queries; ``own`` names the row that each of them is."""
-    truth = made.flat.search(queries, max(QUERIES) + 1, n_threads=n_threads)
+    truth = made.flat.search(queries, max(KS) + 2, n_threads=n_threads)
 
-    def look(some: Floats, k: int, lists: int, rows: int) -> Neighbors:
-        return made.look(some, k, lists=lists, rows=rows, n_threads=n_threads)
+    def promising(lists: int, rows: int) -> NDArray[np.int64]:
+        return made.promising(queries, lists=lists, rows=rows, n_threads=n_threads)
 
-    return calibrate(look, Questions(queries, truth, own), made.n_lists, made.n_rows)
+    return calibrate(promising, truth, own, made.n_lists)
 
 
 def _turn(
