@@ -19,7 +19,7 @@ constexpr int kCodeLimit = 127;     // against 4-bit ones
 constexpr size_t kGroup = 256;      // queries that are grouped by list
 constexpr size_t kFewQueries = 64;  // below this each goes alone
 constexpr size_t kAhead = 3;        // rows fetched before they are scored
-constexpr size_t kLinesAhead = 64;
+constexpr size_t kLinesAhead = 24;
 
 // A query in the coordinates of the partition, coded for the lists.
 struct Coordinates {

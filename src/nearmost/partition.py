@@ -152,9 +152,18 @@ class Partition:
         self._core.search(queries, ids, scores, lists, _cells(lists), rows, True, n_threads, None)
         return ids
 
-    def pack(self, inside: NDArray[np.float32], shift: Any, half_squares: Any, eta: float, n_threads: int) -> None:
+    def pack(
+        self,
+        inside: NDArray[np.float32],
+        shift: NDArray[np.float32] | None,
+        half_squares: NDArray[np.float32] | None,
+        *,
+        eta: float,
+        n_threads: int = 0,
+        progress: Progress | None = None,
+    ) -> None:
         """Fills ``blocks``, once, from the rows in the partition's own coordinates."""
-        self._core.pack(inside, shift, half_squares, eta, self.arrays["blocks"], n_threads, None)
+        self._core.pack(inside, shift, half_squares, eta, self.arrays["blocks"], n_threads, progress)
 
     def calibrated(self, calibration: Calibration) -> Partition:
         """The same partition with another table."""

@@ -83,12 +83,13 @@ def partition(
     per_row = 8 if euclidean else 4
     arrays["blocks"] = _empty((len(arrays["slots"]), -(-coded // 8) * 32 + LIST * per_row), np.uint8)
     made = Partition(metric, dim, n_rows, unit, arrays, coded=coded, turned=recipe.turned)
-    made.pack(inside, None if euclidean else shift, half_squares, recipe.eta, n_threads)
+    made.pack(
+        inside, None if euclidean else shift, half_squares, eta=recipe.eta, n_threads=n_threads, progress=staged(3)
+    )
     del inside
     if n_rows < CALIBRATE_FROM:
         return made
-    queries = np.ascontiguousarray(rows[held])
-    return made.calibrated(measure(made, queries, held, n_threads))
+    return made.calibrated(measure(made, rows[held], held, n_threads))
 
 
 def measure(made: Partition, queries: Floats, own: NDArray[np.int64] | None, n_threads: int = 0) -> Calibration:
