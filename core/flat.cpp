@@ -15,15 +15,6 @@ namespace {
 constexpr size_t kSplitBytes = 1 << 20;  // a thread of its own is worth this much code
 constexpr size_t kItemsPerThread = 8;    // so that threads end at about the same time
 
-void write(std::vector<Scored>& best, size_t k, int64_t* ids, float* scores) {
-  constexpr double most = std::numeric_limits<float>::max();
-  for (size_t i = 0; i < k; ++i) {
-    const bool found = i < best.size();
-    ids[i] = found ? best[i].row : -1;
-    scores[i] = found ? float(std::clamp(best[i].score, -most, most)) : -std::numeric_limits<float>::infinity();
-  }
-}
-
 // Where one call reads and writes.
 struct Call {
   const Rows& rows;
@@ -37,7 +28,7 @@ struct Call {
   const Poll& poll;
 
   const float* query(size_t q) const { return queries + q * rows.dim; }
-  void write_best(size_t q, TopK& best) const { write(best.sorted(), k, ids + q * k, scores + q * k); }
+  void write_best(size_t q, TopK& best) const { nearmost::write_best(best.sorted(), k, ids + q * k, scores + q * k); }
 };
 
 // Many queries: each thread takes some, and looks through all the rows for them.

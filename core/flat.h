@@ -40,6 +40,12 @@ using Packed = PackedArrays<false>;
 // An upper bound of |t - step code|, the rounding of its own computation allowed for; length is |t|.
 double lost_by(const Coded& coded, size_t dim, double length);
 
+// The length that codes are measured in: the longest row, or what makes one step of manhattan's codes.
+bool find_unit(const Rows& rows, double* unit, int n_threads, const Poll& poll);
+
+// The Euclidean length of each row.
+void lengths(const Rows& rows, double* out);
+
 // Fills the arrays; *unit becomes the length that codes are measured in. False where poll stopped it.
 bool pack(const Rows& rows, const Packing& out, double* unit, int n_threads, const Poll& poll);
 

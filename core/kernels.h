@@ -52,6 +52,37 @@ struct Coded {
   double lost;      // squares of what is lost, summed in float32
 };
 
+constexpr int kProductRows = 12, kProductColumns = 32;
+
+// Twelve rows against panels of 32 columns, in float32:
+//   out[r * stride + 32 p + j] = start[32 p + j] + sum over i of rows[r][i] * panels[p][i][j], in the order of i.
+struct Products {
+  const float* const* rows;  // twelve
+  const float* panels;       // (n_panels, dim, 32)
+  const float* start;        // (n_panels, 32)
+  ptrdiff_t dim, n_panels;
+  float* out;
+  ptrdiff_t stride;
+};
+
+constexpr int kListRows = 8;  // of a block of a partition's list
+constexpr int kHalfBytes = 32;
+
+// One query against blocks of 8 rows in 4-bit codes. A block is `halves` half lines of 8 rows x 4 bytes, byte j of half
+// h with number 8 h + j in its low bits and 8 h + 4 + j in its high ones; then a float32 factor a row; then, with
+// offsets, a float32 offset a row. A row's score: (sum of code x query - bias) * (factor * step) + base, and its
+// offset.
+struct Nibbles {
+  const uint8_t* blocks;
+  ptrdiff_t n_blocks, halves;
+  const uint8_t* query;  // as spread_query lays it, 64-byte aligned
+  float step, bias, base;
+  bool offsets;
+  ptrdiff_t block_bytes() const {
+    return halves * kHalfBytes + (offsets ? 2 : 1) * kListRows * ptrdiff_t(sizeof(float));
+  }
+};
+
 struct Kernels {
   const char* name;
   int query_limit;    // query codes lie in [-limit, limit]: the widest that cannot saturate
@@ -74,6 +105,16 @@ struct Kernels {
   double (*exact_squared)(const double* query, const float* row, ptrdiff_t n);
   double (*exact_l1)(const double* query, const float* row, ptrdiff_t n);
   uint32_t (*crc32c)(uint32_t, const uint8_t*, size_t);
+  void (*products)(const Products&);
+  // Writes the scores above the threshold and their positions, block * 8 + row; returns how many.
+  size_t (*nibbles)(const Nibbles&, float threshold, float* scores, uint32_t* positions);
+  // out = (sum - bias) * (step * scale) + offset, offsets null for none; n is a multiple of 16.
+  void (*scale)(const int32_t* sums, size_t n, int32_t bias, float step, const float* scales, const float* offsets,
+                float* out);
+  // A number that about k of the scores lie above (k to k + k / 16, where no ties forbid it); below all where n <= k.
+  float (*cut)(const float* scores, size_t n, size_t k);
+  // 4-bit codes of a residual: value = factor * (code - 7.5). Returns the factor. See coding.inl.
+  float (*encode)(const float* residual, const float* direction, ptrdiff_t n, float eta, uint8_t* codes);
 };
 
 // The fastest set this processor has, or the one that NEARMOST_ISA (generic, avx2, avx512, amx) names, if it has that.

@@ -104,6 +104,7 @@ struct Lanes {
   }
 };
 
+#include "coding.inl"
 #include "crc_sse42.inl"
 #include "exact.inl"
 #include "lanes.inl"
@@ -140,10 +141,83 @@ size_t select(const float* upper, size_t n, float threshold, uint32_t* positions
   return found;
 }
 
+// Six rows by sixteen columns at a time: twelve sums, two columns and a row's number fill the sixteen registers.
+template <int R>
+void six_rows(const float* const* rows, const float* panel, const float* start, ptrdiff_t dim, float* out,
+              ptrdiff_t stride) {
+  __m256 low[R], high[R];
+#pragma GCC unroll 6
+  for (int r = 0; r < R; ++r) {
+    low[r] = _mm256_loadu_ps(start);
+    high[r] = _mm256_loadu_ps(start + 8);
+  }
+  for (ptrdiff_t i = 0; i < dim; ++i) {
+    const __m256 a = _mm256_loadu_ps(panel + i * kProductColumns), b = _mm256_loadu_ps(panel + i * kProductColumns + 8);
+#pragma GCC unroll 6
+    for (int r = 0; r < R; ++r) {
+      const __m256 x = _mm256_broadcast_ss(rows[r] + i);
+      low[r] = _mm256_fmadd_ps(x, a, low[r]);
+      high[r] = _mm256_fmadd_ps(x, b, high[r]);
+    }
+  }
+#pragma GCC unroll 6
+  for (int r = 0; r < R; ++r) {
+    _mm256_storeu_ps(out + r * stride, low[r]);
+    _mm256_storeu_ps(out + r * stride + 8, high[r]);
+  }
+}
+
+void products(const Products& t) {
+  for (ptrdiff_t p = 0; p < t.n_panels; ++p)
+    for (int half = 0; half < 2; ++half) {
+      const float* panel = t.panels + p * t.dim * kProductColumns + half * 16;
+      const ptrdiff_t column = p * kProductColumns + half * 16;
+      for (int r = 0; r < kProductRows; r += 6)
+        six_rows<6>(t.rows + r, panel, t.start + column, t.dim, t.out + r * t.stride + column, t.stride);
+    }
+}
+
+size_t nibbles(const Nibbles& t, float threshold, float* scores, uint32_t* positions) {
+  const __m256i nibble = _mm256_set1_epi8(15), one = _mm256_set1_epi16(1);
+  const __m256 least = _mm256_set1_ps(threshold), step = _mm256_set1_ps(t.step), bias = _mm256_set1_ps(t.bias),
+               base = _mm256_set1_ps(t.base);
+  const ptrdiff_t bytes = t.block_bytes();
+  size_t found = 0;
+  const uint8_t* block = t.blocks;
+  for (ptrdiff_t b = 0; b < t.n_blocks; ++b, block += bytes) {
+    __m256i sum = _mm256_setzero_si256();
+    for (ptrdiff_t h = 0; h < t.halves;) {
+      __m256i pairs = _mm256_setzero_si256();
+      for (const ptrdiff_t end = h + 4 < t.halves ? h + 4 : t.halves; h < end; ++h) {  // 8 x 15 * 127 * 2 < 2^15
+        const uint8_t* query = t.query + h / 2 * 128 + h % 2 * kHalfBytes;
+        const __m256i codes = load(block + h * kHalfBytes);
+        pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(_mm256_and_si256(codes, nibble), load(query)));
+        const __m256i high = _mm256_and_si256(_mm256_srli_epi16(codes, 4), nibble);
+        pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(high, load(query + 64)));
+      }
+      sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, one));
+    }
+    const float* factors = reinterpret_cast<const float*>(block + t.halves * kHalfBytes);
+    const __m256 factor = _mm256_mul_ps(_mm256_loadu_ps(factors), step);
+    __m256 score = _mm256_add_ps(_mm256_mul_ps(_mm256_sub_ps(_mm256_cvtepi32_ps(sum), bias), factor), base);
+    if (t.offsets) score = _mm256_add_ps(score, _mm256_loadu_ps(factors + kListRows));
+    uint32_t mask = uint32_t(_mm256_movemask_ps(_mm256_cmp_ps(score, least, _CMP_GT_OQ)));
+    if (mask == 0) continue;
+    alignas(32) float all[kListRows];
+    _mm256_store_ps(all, score);
+    for (; mask; mask &= mask - 1) {
+      const int row = __builtin_ctz(mask);
+      scores[found] = all[row];
+      positions[found++] = uint32_t(b * kListRows + row);
+    }
+  }
+  return found;
+}
+
 }  // namespace
 
-const Kernels kAvx2Kernels = {"avx2",     63,    kBatchQueries, kBatchBlocks, kSingleBlocks, tile<Dot>, tile<L1>,
-                              tile<Bits>, bound, select,        reached_by,   quantize,      exact_dot, exact_squared,
-                              exact_l1,   crc32c};
+const Kernels kAvx2Kernels = {"avx2",     63,     kBatchQueries, kBatchBlocks, kSingleBlocks, tile<Dot>, tile<L1>,
+                              tile<Bits>, bound,  select,        reached_by,   quantize,      exact_dot, exact_squared,
+                              exact_l1,   crc32c, products,      nibbles,      scale,         cut,       encode};
 
 }  // namespace nearmost

@@ -71,6 +71,7 @@ struct Lanes {
   void store(double* p) const { _mm512_storeu_pd(p, v); }
 };
 
+#include "coding.inl"
 #include "crc_sse42.inl"
 #include "exact.inl"
 #include "lanes.inl"
@@ -102,10 +103,77 @@ size_t select(const float* upper, size_t n, float threshold, uint32_t* positions
   return found;
 }
 
+void products(const Products& t) {
+  constexpr int R = kProductRows;
+  for (ptrdiff_t p = 0; p < t.n_panels; ++p) {
+    const float* panel = t.panels + p * t.dim * kProductColumns;
+    __m512 low[R], high[R];
+#pragma GCC unroll 12
+    for (int r = 0; r < R; ++r) {
+      low[r] = _mm512_loadu_ps(t.start + p * kProductColumns);
+      high[r] = _mm512_loadu_ps(t.start + p * kProductColumns + 16);
+    }
+    for (ptrdiff_t i = 0; i < t.dim; ++i, panel += kProductColumns) {
+      const __m512 a = _mm512_loadu_ps(panel), b = _mm512_loadu_ps(panel + 16);
+#pragma GCC unroll 12
+      for (int r = 0; r < R; ++r) {
+        const __m512 x = _mm512_set1_ps(t.rows[r][i]);
+        low[r] = _mm512_fmadd_ps(x, a, low[r]);
+        high[r] = _mm512_fmadd_ps(x, b, high[r]);
+      }
+    }
+#pragma GCC unroll 12
+    for (int r = 0; r < R; ++r) {
+      _mm512_storeu_ps(t.out + r * t.stride + p * kProductColumns, low[r]);
+      _mm512_storeu_ps(t.out + r * t.stride + p * kProductColumns + 16, high[r]);
+    }
+  }
+}
+
+// Two half lines at a time; the high codes stay where they are, and their sum is 16 times too large.
+size_t nibbles(const Nibbles& t, float threshold, float* scores, uint32_t* positions) {
+  const __m512i low_bits = _mm512_set1_epi8(15), high_bits = _mm512_set1_epi8(char(0xf0));
+  const __m256 least = _mm256_set1_ps(threshold), step = _mm256_set1_ps(t.step), bias = _mm256_set1_ps(t.bias),
+               base = _mm256_set1_ps(t.base);
+  const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  const ptrdiff_t bytes = t.block_bytes(), lines = t.halves / 2;
+  size_t found = 0;
+  const uint8_t* block = t.blocks;
+  for (ptrdiff_t b = 0; b < t.n_blocks; ++b, block += bytes) {
+    __m512i low = _mm512_setzero_si512(), high = low;
+    const uint8_t* query = t.query;
+    for (ptrdiff_t g = 0; g < lines; ++g, query += 128) {
+      const __m512i codes = _mm512_loadu_si512(block + g * 64);
+      low = _mm512_dpbusd_epi32(low, _mm512_and_si512(codes, low_bits), _mm512_loadu_si512(query));
+      high = _mm512_dpbusd_epi32(high, _mm512_and_si512(codes, high_bits), _mm512_loadu_si512(query + 64));
+    }
+    if (t.halves % 2) {
+      const __m512i codes =
+          _mm512_zextsi256_si512(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + lines * 64)));
+      low = _mm512_dpbusd_epi32(low, _mm512_and_si512(codes, low_bits), _mm512_loadu_si512(query));
+      high = _mm512_dpbusd_epi32(high, _mm512_and_si512(codes, high_bits), _mm512_loadu_si512(query + 64));
+    }
+    const __m512i both = _mm512_add_epi32(low, _mm512_srai_epi32(high, 4));
+    const __m256i sum = _mm256_add_epi32(_mm512_castsi512_si256(both), _mm512_extracti64x4_epi64(both, 1));
+    const float* factors = reinterpret_cast<const float*>(block + t.halves * kHalfBytes);
+    const __m256 factor = _mm256_mul_ps(_mm256_loadu_ps(factors), step);
+    __m256 score = _mm256_add_ps(_mm256_mul_ps(_mm256_sub_ps(_mm256_cvtepi32_ps(sum), bias), factor), base);
+    if (t.offsets) score = _mm256_add_ps(score, _mm256_loadu_ps(factors + kListRows));
+    const __mmask8 mask = _mm256_cmp_ps_mask(score, least, _CMP_GT_OQ);
+    if (mask == 0) continue;
+    const __m256i position = _mm256_add_epi32(lanes, _mm256_set1_epi32(int(b * kListRows)));
+    _mm256_storeu_ps(scores + found, _mm256_maskz_compress_ps(mask, score));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(positions + found), _mm256_maskz_compress_epi32(mask, position));
+    found += size_t(__builtin_popcount(mask));
+  }
+  return found;
+}
+
 }  // namespace
 
 const Kernels kAvx512Kernels = {"avx512",  127,           kBatchQueries, kBatchBlocks, kSingleBlocks, tile<Dot>,
                                 tile<L1>,  tile<Bits>,    bound,         select,       reached_by,    quantize,
-                                exact_dot, exact_squared, exact_l1,      crc32c};
+                                exact_dot, exact_squared, exact_l1,      crc32c,       products,      nibbles,
+                                scale,     cut,           encode};
 
 }  // namespace nearmost

@@ -1,4 +1,6 @@
 // The body that every processor can run; the others must give the same integers and the same exact scores.
+#include <cstring>
+
 #include "kernels.h"
 
 namespace nearmost {
@@ -69,6 +71,7 @@ struct Lanes {
   }
 };
 
+#include "coding.inl"
 #include "exact.inl"
 #include "lanes.inl"
 #include "quantize.inl"
@@ -92,6 +95,43 @@ size_t select(const float* upper, size_t n, float threshold, uint32_t* positions
   for (size_t i = 0; i < n; ++i) {
     positions[found] = uint32_t(i);
     found += upper[i] >= threshold;
+  }
+  return found;
+}
+
+void products(const Products& t) {
+  for (int r = 0; r < kProductRows; ++r)
+    for (ptrdiff_t p = 0; p < t.n_panels; ++p) {
+      const float* panel = t.panels + p * t.dim * kProductColumns;
+      float sums[kProductColumns];
+      std::memcpy(sums, t.start + p * kProductColumns, sizeof sums);
+      for (ptrdiff_t i = 0; i < t.dim; ++i, panel += kProductColumns)
+        for (int j = 0; j < kProductColumns; ++j) sums[j] += t.rows[r][i] * panel[j];
+      std::memcpy(t.out + r * t.stride + p * kProductColumns, sums, sizeof sums);
+    }
+}
+
+size_t nibbles(const Nibbles& t, float threshold, float* scores, uint32_t* positions) {
+  size_t found = 0;
+  const uint8_t* block = t.blocks;
+  for (ptrdiff_t b = 0; b < t.n_blocks; ++b, block += t.block_bytes()) {
+    float factors[2][kListRows] = {};
+    std::memcpy(factors, block + t.halves * kHalfBytes, sizeof factors[0] * (t.offsets ? 2 : 1));
+    for (int row = 0; row < kListRows; ++row) {
+      int32_t sum = 0;
+      for (ptrdiff_t h = 0; h < t.halves; ++h) {
+        const int8_t* query = reinterpret_cast<const int8_t*>(t.query) + h / 2 * 128 + h % 2 * kHalfBytes;
+        for (int i = 0; i < kWordBytes; ++i) {
+          const uint8_t pair = block[h * kHalfBytes + row * kWordBytes + i];
+          sum += (pair & 15) * query[i] + (pair >> 4) * query[64 + i];
+        }
+      }
+      float score = (float(sum) - t.bias) * (factors[0][row] * t.step) + t.base;
+      if (t.offsets) score += factors[1][row];
+      scores[found] = score;
+      positions[found] = uint32_t(b * kListRows + row);
+      found += score > threshold;
+    }
   }
   return found;
 }
@@ -125,7 +165,8 @@ uint32_t crc32c(uint32_t crc, const uint8_t* p, size_t n) {
 
 }  // namespace
 
-const Kernels kGenericKernels = {"generic", 127,    1,          1,        1,         dot,           l1,       bits,
-                                 bound,     select, reached_by, quantize, exact_dot, exact_squared, exact_l1, crc32c};
+const Kernels kGenericKernels = {"generic", 127,    1,        1,          1,        dot,       l1,
+                                 bits,      bound,  select,   reached_by, quantize, exact_dot, exact_squared,
+                                 exact_l1,  crc32c, products, nibbles,    scale,    cut,       encode};
 
 }  // namespace nearmost

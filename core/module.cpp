@@ -1,62 +1,17 @@
-// The only file that knows Python: a table of contents. Arrays come checked; shapes are checked again here, since a
+// The Python module: a table of contents. Arrays come checked; shapes are checked again here, since a
 // wrong one would be read past its end.
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
-#include <nanobind/stl/function.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 
-#include <optional>
+#include <cmath>
 
+#include "bind.h"
 #include "flat.h"
 #include "kernels.h"
 #include "keys.h"
 
-namespace nb = nanobind;
-using namespace nb::literals;
-
 namespace nearmost {
 namespace {
-
-template <class T, size_t axes>
-using Array = nb::ndarray<T, nb::ndim<axes>, nb::c_contig, nb::device::cpu>;
-template <class T, size_t axes>
-using Maybe = std::optional<Array<T, axes>>;
-using Progress = std::optional<nb::callable>;
-
-void require(bool good, const char* what) {
-  if (!good) throw nb::value_error(what);
-}
-
-// Looks for Ctrl-C and tells the caller's callable how far we are; both need the interpreter.
-Poll poll_with(const Progress& progress) {
-  return [&progress](size_t done, size_t total) {
-    nb::gil_scoped_acquire hold;
-    if (PyErr_CheckSignals() != 0) return false;
-    if (!progress) return true;
-    PyObject* answer = PyObject_CallFunction(progress->ptr(), "nn", Py_ssize_t(done), Py_ssize_t(total));
-    Py_XDECREF(answer);
-    return answer != nullptr;
-  };
-}
-
-template <class Work>
-void run(const Work& work) {
-  bool complete;
-  {
-    nb::gil_scoped_release free;
-    complete = work();
-  }
-  if (!complete) throw nb::python_error();
-}
-
-template <class A>
-auto pointer(const std::optional<A>& array, std::initializer_list<size_t> shape) -> decltype(array->data()) {
-  if (!array) return nullptr;
-  size_t axis = 0;
-  for (size_t length : shape) require(array->shape(axis++) == length, "nearmost: packed array has another shape");
-  return array->data();
-}
 
 Rows rows_of(int metric, size_t n, size_t dim, const float* values) {
   require(metric >= 0 && metric <= 4 && dim > 0 && dim <= 65536 && n < kEmptySlot,
@@ -141,12 +96,25 @@ uint32_t checksum(const Array<const uint8_t, 1>& bytes, uint32_t start) {
   return kernels().crc32c(start, bytes.data(), bytes.shape(0));
 }
 
+// A sum is finite only where every number is; sixteen of them, so that it takes no time.
+bool all_finite(const Array<const float, 1>& numbers) {
+  double sums[16] = {};
+  const size_t n = numbers.shape(0);
+  for (size_t i = 0; i + 16 <= n; i += 16)
+    for (size_t j = 0; j < 16; ++j) sums[j] += numbers.data()[i + j];
+  for (size_t i = n / 16 * 16; i < n; ++i) sums[0] += numbers.data()[i];
+  double sum = 0;
+  for (const double part : sums) sum += part;
+  return std::isfinite(sum);
+}
+
 }  // namespace
 
 NB_MODULE(_core, m) {
   m.doc() = "Arithmetic on arrays that the caller owns.";
   m.def("isa", [] { return kernels().name; });
   m.def("crc32c", &checksum, "bytes"_a, "start"_a = 0);
+  m.def("all_finite", &all_finite, "numbers"_a);
   m.def("hash_keys", &hash_strings, "data"_a, "offsets"_a, "slots"_a);
   m.def("find_key", &find_string, "data"_a, "offsets"_a, "slots"_a, "key"_a);
   m.def("pack", &pack_rows, "metric"_a, "rows"_a, "panels"_a, "norms"_a.none(), "scales"_a.none(), "offsets"_a.none(),
@@ -154,6 +122,7 @@ NB_MODULE(_core, m) {
   m.def("search", &search_rows, "metric"_a, "n_rows"_a, "dim"_a, "rows"_a.none(), "panels"_a, "norms"_a.none(),
         "scales"_a.none(), "offsets"_a.none(), "bounds"_a.none(), "unit"_a, "queries"_a, "ids"_a, "scores"_a,
         "n_threads"_a, "progress"_a.none());
+  bind_partition(m);
 }
 
 }  // namespace nearmost

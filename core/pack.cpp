@@ -47,27 +47,6 @@ double length(const float* row, size_t dim, std::vector<double>& wide) {
   return std::sqrt(kernels().exact_dot(wide.data(), row, ptrdiff_t(dim)));
 }
 
-// The length that codes are measured in. False where poll stopped it.
-bool find_unit(const Rows& rows, double* unit, int n_threads, const Poll& poll) {
-  *unit = 1;
-  if (rows.metric == Metric::cosine || rows.metric == Metric::hamming) return true;
-  const bool manhattan = rows.metric == Metric::manhattan;
-  const size_t per_item = kBlocksPerItem * kPanelRows, items = (rows.n + per_item - 1) / per_item;
-  std::vector<double> largest(items, 0);
-  const bool complete = parallel_for(items, n_threads, poll, [&](size_t item, const GoOn&) {
-    std::vector<double> wide;
-    for (size_t row = item * per_item; row < std::min(rows.n, (item + 1) * per_item); ++row) {
-      const float* values = rows.values + row * rows.dim;
-      double size = manhattan ? 0 : length(values, rows.dim, wide);
-      for (size_t i = 0; manhattan && i < rows.dim; ++i) size = std::max(size, std::fabs(double(values[i])));
-      largest[item] = std::max(largest[item], size);
-    }
-  });
-  const double most = rows.n > 0 ? *std::max_element(largest.begin(), largest.end()) : 0;
-  if (most > 0) *unit = manhattan ? most / kLimit : most;
-  return complete;
-}
-
 class Packer {
  public:
   Packer(const Rows& rows, const Packing& out, double unit) : rows_(rows), out_(out), unit_(unit) {}
@@ -132,6 +111,31 @@ double lost_by(const Coded& coded, size_t dim, double length) {
 void pack_bits(const float* values, size_t dim, uint8_t* bytes) {
   std::memset(bytes, 0, (dim + 7) / 8);
   for (size_t i = 0; i < dim; ++i) bytes[i / 8] |= uint8_t(values[i] != 0) << (i % 8);
+}
+
+bool find_unit(const Rows& rows, double* unit, int n_threads, const Poll& poll) {
+  *unit = 1;
+  if (rows.metric == Metric::cosine || rows.metric == Metric::hamming) return true;
+  const bool manhattan = rows.metric == Metric::manhattan;
+  const size_t per_item = kBlocksPerItem * kPanelRows, items = (rows.n + per_item - 1) / per_item;
+  std::vector<double> largest(items, 0);
+  const bool complete = parallel_for(items, n_threads, poll, [&](size_t item, const GoOn&) {
+    std::vector<double> wide;
+    for (size_t row = item * per_item; row < std::min(rows.n, (item + 1) * per_item); ++row) {
+      const float* values = rows.values + row * rows.dim;
+      double size = manhattan ? 0 : length(values, rows.dim, wide);
+      for (size_t i = 0; manhattan && i < rows.dim; ++i) size = std::max(size, std::fabs(double(values[i])));
+      largest[item] = std::max(largest[item], size);
+    }
+  });
+  const double most = rows.n > 0 ? *std::max_element(largest.begin(), largest.end()) : 0;
+  if (most > 0) *unit = manhattan ? most / kLimit : most;
+  return complete;
+}
+
+void lengths(const Rows& rows, double* out) {
+  std::vector<double> wide;
+  for (size_t row = 0; row < rows.n; ++row) out[row] = length(rows.values + row * rows.dim, rows.dim, wide);
 }
 
 bool pack(const Rows& rows, const Packing& out, double* unit, int n_threads, const Poll& poll) {

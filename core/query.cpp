@@ -37,6 +37,12 @@ Query::Query(const Rows& rows, const Packed& packed, double unit, const float* v
   }
 }
 
+Query::Query(const Rows& rows, const Packed& packed, const float* values, double* wide)
+    : rows_(&rows), packed_(&packed), values_(wide), unit_(1) {
+  std::copy(values, values + rows.dim, wide);
+  norm_ = std::sqrt(kernels().exact_dot(values_, values, ptrdiff_t(rows.dim)));
+}
+
 // t = q / m is coded as step * c; then |t.x - step scale (c.c_x)| <= |t - step c| |x^| + |t| |x - x^| (Cauchy-Schwarz).
 void Query::prepare_products(const float* values, uint8_t* codes) {
   const ptrdiff_t dim = ptrdiff_t(rows_->dim);
@@ -70,10 +76,10 @@ void Query::prepare_manhattan(uint8_t* codes) {
   estimate_.always = safe(lost + kFloatError * (lost + 256.0 * double(rows_->dim)));
 }
 
-// A row's first lines; the processor sees by itself where the rest lies.
-void Query::prefetch(const float* row) const {
+void Query::prefetch(uint32_t row) const {
+  const float* x = rows_->values + size_t(row) * rows_->dim;
   const size_t lines = std::min<size_t>(rows_->dim * sizeof(float) / 64 + 1, 24);
-  for (size_t i = 0; i < lines; ++i) __builtin_prefetch(row + i * 16);
+  for (size_t i = 0; i < lines; ++i) __builtin_prefetch(x + i * 16);
 }
 
 double Query::score(uint32_t row, float upper) const {
@@ -120,7 +126,7 @@ void Query::rescore(std::vector<Shortlist::Entry>& entries, size_t k, TopK& best
     const Shortlist::Entry entry = entries[i];
     if (i % kBetweenQuestions == kBetweenQuestions - 1 && !go_on()) return;
     if (entry.upper < least) continue;
-    if (rows_->values && i + 1 < entries.size()) prefetch(rows_->values + size_t(entries[i + 1].row) * rows_->dim);
+    if (rows_->values && i + 1 < entries.size()) prefetch(entries[i + 1].row);
     best.add({score(entry.row, entry.upper), int64_t(entry.row)});
     if (best.full()) least = rank_below(best.last().score);
   }

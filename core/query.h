@@ -17,6 +17,9 @@ class Query {
   // Writes rows.words() words of code to `codes`, and the values as float64 to `wide`, which must outlive the query.
   Query(const Rows& rows, const Packed& packed, double unit, const float* values, uint32_t* codes, double* wide);
 
+  // For exact scores alone.
+  Query(const Rows& rows, const Packed& packed, const float* values, double* wide);
+
   const Estimate& estimate() const { return estimate_; }
 
   // Scores exactly those entries of the shortlist that can still be among the k best.
@@ -25,11 +28,15 @@ class Query {
   // A number that no row with a better score than this one can have its rank, and so its upper bound, below.
   double rank_below(double score) const;
 
+  // The row's first lines; the processor sees by itself where the rest lies.
+  void prefetch(uint32_t row) const;
+
+  // The exact score of a row; for hamming it is the upper bound itself.
+  double score(uint32_t row, float upper = 0) const;
+
  private:
   void prepare_products(const float* values, uint8_t* codes);
   void prepare_manhattan(uint8_t* codes);
-  void prefetch(const float* row) const;
-  double score(uint32_t row, float upper) const;
 
   const Rows* rows_;
   const Packed* packed_;

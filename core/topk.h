@@ -51,6 +51,16 @@ class TopK {
   std::vector<Scored> heap_;
 };
 
+// One query's answer: the best first, then -1 and -inf. A score beyond float32 becomes its largest number.
+inline void write_best(const std::vector<Scored>& best, size_t k, int64_t* ids, float* scores) {
+  constexpr double most = std::numeric_limits<float>::max();
+  for (size_t i = 0; i < k; ++i) {
+    const bool found = i < best.size();
+    ids[i] = found ? best[i].row : -1;
+    scores[i] = found ? float(std::clamp(best[i].score, -most, most)) : -std::numeric_limits<float>::infinity();
+  }
+}
+
 // Rows that may be among the k nearest, given only bounds: whoever's upper bound reaches the k-th largest lower bound,
 // or a number below that. The order of the entries means nothing. No bound is NaN.
 class Shortlist {

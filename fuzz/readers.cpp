@@ -1,5 +1,7 @@
-// libFuzzer over what reads arrays that came from a file: find_key and search must stand whatever those hold. Shapes
-// are what Python has checked; every array lies in a block of its own, so that the sanitizer sees a read past its end.
+// libFuzzer over what reads arrays that came from a file: find_key and both searches must stand whatever those hold.
+// Shapes are what Python has checked; every array lies in a block of its own, so that the sanitizer sees a read past
+// its end.
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -9,6 +11,7 @@
 #include "flat.h"
 #include "kernels.h"
 #include "keys.h"
+#include "partition.h"
 
 namespace {
 
@@ -76,13 +79,78 @@ void look(Source& source) {
     if (ids[i] < -1 || ids[i] >= int64_t(n)) __builtin_trap();
 }
 
+// Offsets are in order, as the binding checks; nothing else is.
+std::unique_ptr<uint32_t[]> offsets_of(Source& source, size_t owners, size_t n) {
+  auto first = source.array<uint32_t>(owners + 1);
+  for (size_t i = 0; i <= owners; ++i) first[i] %= uint32_t(n + 1);
+  std::sort(first.get(), first.get() + owners + 1);
+  return first;
+}
+
+void look_in_lists(Source& source) {
+  Partition p = {};
+  const Metric metric = Metric(source.below(3));
+  const size_t dim = 1 + source.below(70), n = source.below(130), n_queries = 1 + source.below(90),
+               k = source.below(40);
+  auto values = source.array<float>(n * dim);
+  auto norms = source.array<double>(n);
+  p.rows = {metric, n, dim, values.get()};
+  p.packed.norms = metric == Metric::cosine ? norms.get() : nullptr;
+  auto mean = source.array<float>(dim + 1);
+  p.frame = {metric, dim, 0, 1.0, mean.get()};
+  const size_t inner = p.frame.inner();
+  const bool turned = source.byte() & 1;
+  p.frame.turned = turned ? 1 + source.below(inner) : inner;
+  p.coded = 1 + source.below(p.frame.turned);
+  const size_t axes = turned ? (p.frame.turned + 15) / 16 : 0, cells = source.below(3), lists = source.below(5);
+  const auto panels = [&](size_t blocks, size_t width, std::unique_ptr<uint8_t[]>& codes,
+                          std::unique_ptr<float[]>& scales, std::unique_ptr<float[]>& biases) {
+    codes = source.array<uint8_t>(blocks * ((width + 3) / 4) * kPanelBytes);
+    scales = source.array<float>(blocks * kPanelRows);
+    biases = source.array<float>(blocks * kPanelRows);
+    return Panels{codes.get(), scales.get(), biases.get(), blocks};
+  };
+  std::unique_ptr<uint8_t[]> codes[3];
+  std::unique_ptr<float[]> scales[3], biases[3];
+  p.axes = panels(axes, inner, codes[0], scales[0], biases[0]);
+  p.axes.biases = nullptr;
+  p.cells = panels(cells, p.frame.turned, codes[1], scales[1], biases[1]);
+  p.lists = panels(lists, p.frame.turned, codes[2], scales[2], biases[2]);
+  p.n_blocks = source.below(20);
+  auto cell_first = offsets_of(source, cells * kPanelRows, lists);
+  auto list_first = offsets_of(source, lists * kPanelRows, p.n_blocks);
+  p.cell_first = cell_first.get();
+  p.list_first = list_first.get();
+  auto blocks = source.array<uint8_t>(p.n_blocks * p.block_bytes());
+  auto slots = source.array<uint32_t>(p.n_blocks * kListRows);
+  if (source.byte() & 1)
+    for (size_t i = 0; i < p.n_blocks * kListRows; ++i) slots[i] %= n + 3;
+  p.blocks = blocks.get();
+  p.slots = slots.get();
+  auto queries = source.array<float>(n_queries * dim);
+  for (size_t i = 0; i < n_queries * dim; ++i)
+    if (!std::isfinite(queries[i])) queries[i] = 0;
+  std::unique_ptr<int64_t[]> ids(new int64_t[n_queries * k]);
+  std::unique_ptr<float[]> scores(new float[n_queries * k]);
+  const Effort effort = {1 + source.below(90), 1 + source.below(40), source.below(100)};
+  search(p, effort, queries.get(), n_queries, k, ids.get(), scores.get(), 1, nullptr);
+  for (size_t i = 0; i < n_queries * k; ++i)
+    if (ids[i] < -1 || ids[i] >= int64_t(n)) __builtin_trap();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Source source(data, size);
-  if (source.byte() & 1)
-    find(source);
-  else
-    look(source);
+  switch (source.byte() % 3) {
+    case 0:
+      find(source);
+      break;
+    case 1:
+      look(source);
+      break;
+    default:
+      look_in_lists(source);
+  }
   return 0;
 }

@@ -24,7 +24,7 @@ case $(uname -m) in
     compile "$core/kernels_avx512.cpp" $avx2 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512vpopcntdq
     ;;
 esac
-for source in kernels kernels_generic pack query flat keys parallel; do compile "$core/$source.cpp"; done
+for source in kernels kernels_generic pack query flat keys parallel frame partition; do compile "$core/$source.cpp"; done
 compile "$here/readers.cpp"
 "$clang" $common -fsanitize=fuzzer $objects -lpthread -o "$build/readers"
 [ -n "${2:-}" ] && export NEARMOST_ISA="$2"

@@ -40,3 +40,99 @@ def search(
     n_threads: int,
     progress: Progress | None,
 ) -> None: ...
+def all_finite(numbers: NDArray[np.float32]) -> bool: ...
+def longest_row(metric: int, rows: NDArray[np.float32]) -> float: ...
+def lengths(rows: NDArray[np.float32], out: NDArray[np.float64]) -> None: ...
+def find_mean(metric: int, rows: NDArray[np.float32], unit: float, mean: NDArray[np.float32]) -> None: ...
+def find_axes(
+    metric: int,
+    rows: NDArray[np.float32],
+    unit: float,
+    mean: NDArray[np.float32],
+    coded: int,
+    seed: int,
+    axes: NDArray[np.float32],
+    n_threads: int,
+    progress: Progress | None,
+) -> None: ...
+def turn(
+    metric: int,
+    rows: NDArray[np.float32],
+    unit: float,
+    mean: NDArray[np.float32],
+    axes: NDArray[np.float32] | None,
+    out: NDArray[np.float32],
+    shift: NDArray[np.float32],
+    half_squares: NDArray[np.float32] | None,
+    n_threads: int,
+    progress: Progress | None,
+) -> None: ...
+def grow(
+    inside: NDArray[np.float32],
+    held: NDArray[np.uint8] | None,
+    n_lists: int,
+    width: int,
+    rounds: int,
+    seed: int,
+    cells: NDArray[np.float32],
+    lists: NDArray[np.float32],
+    first: NDArray[np.uint32],
+    owner: NDArray[np.uint32],
+    n_threads: int,
+    progress: Progress | None,
+) -> None: ...
+def pack_panels(
+    values: NDArray[np.float32],
+    used: NDArray[np.uint8] | None,
+    shift: NDArray[np.float32] | None,
+    weight: float,
+    codes: NDArray[np.uint8],
+    scales: NDArray[np.float32],
+    biases: NDArray[np.float32] | None,
+) -> None: ...
+
+class Partition:
+    def __init__(
+        self,
+        metric: int,
+        unit: float,
+        coded: int,
+        rows: NDArray[np.float32],
+        norms: NDArray[np.float64] | None,
+        mean: NDArray[np.float32],
+        axes: NDArray[np.uint8] | None,
+        axes_scales: NDArray[np.float32] | None,
+        cells: NDArray[np.uint8],
+        cells_scales: NDArray[np.float32],
+        cells_biases: NDArray[np.float32],
+        cells_first: NDArray[np.uint32],
+        lists: NDArray[np.uint8],
+        lists_scales: NDArray[np.float32],
+        lists_biases: NDArray[np.float32],
+        lists_first: NDArray[np.uint32],
+        blocks: NDArray[np.uint8],
+        slots: NDArray[np.uint32],
+        turned: int,
+    ) -> None: ...
+    def search(
+        self,
+        queries: NDArray[np.float32],
+        ids: NDArray[np.int64],
+        scores: NDArray[np.float32],
+        lists: int,
+        cells: int,
+        rows: int,
+        estimate: bool,
+        n_threads: int,
+        progress: Progress | None,
+    ) -> int: ...
+    def pack(
+        self,
+        inside: NDArray[np.float32],
+        shift: NDArray[np.float32] | None,
+        half_squares: NDArray[np.float32] | None,
+        eta: float,
+        blocks: NDArray[np.uint8],
+        n_threads: int,
+        progress: Progress | None,
+    ) -> None: ...

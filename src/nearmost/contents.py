@@ -13,16 +13,17 @@ from nearmost.encoders.recorded import RecordedEncoder
 from nearmost.errors import DamagedFileError, NewerFormatError
 from nearmost.flat import Flat
 from nearmost.metrics import METRICS
+from nearmost.partition import Partition
 from nearmost.strings import Keys, Strings
 
-KIND = "flat"
+KINDS = ("flat", "partition")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Contents:
     """Packed rows, their keys, and, where text was indexed, the texts and the encoder."""
 
-    flat: Flat
+    packed: Flat | Partition
     keys: Keys
     texts: Strings | None = None
     encoder: RecordedEncoder | None = None
@@ -30,18 +31,19 @@ class Contents:
     def header(self) -> dict[str, Any]:
         """The plain values of the file's header."""
         return {
-            "kind": KIND,
-            "metric": self.flat.metric.name,
-            "dim": self.flat.dim,
-            "n_rows": self.flat.n_rows,
-            "unit": self.flat.unit,
+            "kind": self.packed.kind,
+            "metric": self.packed.metric.name,
+            "dim": self.packed.dim,
+            "n_rows": self.packed.n_rows,
+            "unit": self.packed.unit,
+            **self.packed.header(),
             "encoder": None if self.encoder is None else self.encoder.spec,
             "projection": None,
         }
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The sections of the file, in its order."""
-        arrays = dict(self.flat.arrays)
+        arrays = dict(self.packed.arrays)
         if self.keys.strings is not None and self.keys.slots is not None:
             arrays["keys.data"], arrays["keys.offsets"] = self.keys.strings.data, self.keys.strings.offsets
             arrays["keys.slots"] = self.keys.slots
@@ -55,7 +57,7 @@ class Contents:
 
         Only shapes and numbers that cost nothing to check are checked here; search is safe whatever the arrays hold.
         """
-        if header.get("kind") != KIND or header.get("projection") is not None:
+        if header.get("kind") not in KINDS or header.get("projection") is not None:
             raise NewerFormatError(
                 f"it holds kind {header.get('kind')!r:.40} with projection {header.get('projection')!r:.40}, "
                 "which this nearmost cannot read: install a newer one"
@@ -65,8 +67,9 @@ class Contents:
             raise DamagedFileError(f"the header says metric {metric!r:.40}, dim {dim!r:.40}, n_rows {n_rows!r:.40}")
         if dim < 1 or n_rows < 0 or not isinstance(unit, float | int) or not 0 < unit < float("inf"):
             raise DamagedFileError(f"the header says dim {dim}, n_rows {n_rows}, unit {unit!r:.40}")
+        shape = (METRICS[metric], dim, n_rows, float(unit))
         return cls(
-            Flat(METRICS[metric], dim, n_rows, float(unit), arrays),
+            Flat(*shape, arrays) if header["kind"] == "flat" else Partition.of(*shape, header, arrays),
             _keys(arrays, n_rows),
             _strings(arrays, "texts", n_rows),
             RecordedEncoder.found(header.get("encoder"), arrays, dim),

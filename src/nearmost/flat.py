@@ -31,6 +31,8 @@ MOST_DIM = 65_536
 class Flat:
     """The packed rows of an index: named arrays, in memory or mapped, and the search over them."""
 
+    kind = "flat"
+
     def __init__(self, metric: Metric, dim: int, n_rows: int, unit: float, arrays: Mapping[str, NDArray[Any]]) -> None:
         if not (math.isfinite(unit) and unit > 0):
             raise DamagedFileError(f"unit is {unit}; it must be a positive number: the file is damaged")
@@ -58,7 +60,7 @@ class Flat:
         if metric.name == "hamming":
             _require_bits(rows, "vectors")
         arrays: dict[str, NDArray[Any]] = {
-            name: _aligned(shape, dtype)
+            name: aligned(shape, dtype)
             for name, (dtype, shape) in layout(metric, dim, n_rows).items()
             if name != "rows"
         }
@@ -75,10 +77,21 @@ class Flat:
         )
         return cls(metric, dim, n_rows, unit, {"rows": rows, **arrays})
 
+    def header(self) -> dict[str, Any]:
+        """What the file's header says beyond what it says of every index: nothing."""
+        return {}
+
     def search(
-        self, queries: NDArray[np.float32], k: int, *, n_threads: int = 0, progress: Progress | None = None
+        self,
+        queries: NDArray[np.float32],
+        k: int,
+        *,
+        recall: float = 1.0,
+        effort: int | None = None,
+        n_threads: int = 0,
+        progress: Progress | None = None,
     ) -> Neighbors:
-        """The k best rows of each query, exactly: queries float32 (q, dim) in, (q, k) out."""
+        """The k best rows of each query, exactly whatever is asked for: queries float32 (q, dim) in, (q, k) out."""
         if self.metric.name == "hamming":
             _require_bits(queries, "queries")
         ids = np.empty((len(queries), k), dtype=np.int64)
@@ -134,7 +147,7 @@ def layout(metric: Metric, dim: int, n_rows: int) -> dict[str, tuple[np.dtype[An
     return {name: every[name] for name in kept[metric.name]}
 
 
-def _aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     """An empty array that starts on a cache line, as the sections of a mapped file do."""
     room = np.empty(math.prod(shape) * dtype.itemsize + CACHE_LINE - 1, dtype=np.uint8)
     start = -room.ctypes.data % CACHE_LINE

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nearmost import store
+from nearmost import _core, store
 from nearmost.contents import Contents
 from nearmost.encoders import Encoder, Fitted, load_encoder
 from nearmost.encoders.recorded import RecordedEncoder
 from nearmost.errors import EncoderError, FormatError, InputError, ShapeError
 from nearmost.flat import Flat, Progress
 from nearmost.metrics import Metric, metric_named
+from nearmost.partition import METRICS as PARTITIONED
+from nearmost.partition import Partition, require_recall
+from nearmost.partitioning import Quality, measure, partition
 from nearmost.strings import Keys, OnDuplicate, Strings
 from nearmost.values import Corpus, Neighbors, Vectors, float_rows
+
+Kind = Literal["auto", "flat", "partition"]
+PARTITION_FROM = 20_000
+"""Rows from which on kind="auto" takes a partition: below, looking at every row is about as fast."""
 
 
 class Index:
@@ -44,6 +52,9 @@ class Index:
         metric: str | Metric = "cosine",
         encoder: str | Encoder | None = None,
         on_duplicate: OnDuplicate = "error",
+        kind: Kind = "auto",
+        quality: Quality = "default",
+        seed: int = 0,
         n_threads: int = 0,
         progress: Progress | None = None,
     ) -> Index:
@@ -51,6 +62,10 @@ class Index:
 
         ``rows``: Vectors, a Corpus, or anything array-like of shape (n, dim). With vectors, ``encoder`` names what
         made them, so that the index can be searched by text. ``keys`` and ``on_duplicate`` as in ``Vectors.of``.
+        ``kind="flat"`` looks at every row and is exact; "partition" looks at the most promising ones (cosine, euclidean
+        and dot), and how many of the nearest it finds is up to ``search``; "auto" takes it from 20,000 rows on.
+        ``quality`` ("fast", "default", "best") trades time to build for time to search. The same rows, seed and
+        quality give the same bytes, whatever n_threads.
         ``progress(done, total)`` is called about ten times a second from this thread. n_threads=0: all cores.
         """
         chosen = metric_named(metric)
@@ -67,9 +82,15 @@ class Index:
         vectors = Vectors.of(rows, keys, on_duplicate=on_duplicate)
         if loaded is not None and loaded.dim != vectors.dim:
             raise ShapeError(f"encoder {loaded.spec!r} has dim {loaded.dim}, the vectors have dim {vectors.dim}")
-        flat = Flat.pack(chosen, vectors.rows, n_threads=n_threads, progress=progress)
+        packed: Flat | Partition
+        if _partitioned(kind, chosen, len(vectors)):
+            packed = partition(
+                chosen, vectors.rows, quality=_known(quality), seed=seed, n_threads=n_threads, progress=progress
+            )
+        else:
+            packed = Flat.pack(chosen, vectors.rows, n_threads=n_threads, progress=progress)
         recorded = None if loaded is None else RecordedEncoder.of(loaded)
-        return cls(Contents(flat, vectors.keys, texts, recorded), encoder=loaded)
+        return cls(Contents(packed, vectors.keys, texts, recorded), encoder=loaded)
 
     @classmethod
     def open(
@@ -89,9 +110,9 @@ class Index:
         index._lies_at(path, stored.checksum)
         if encoder is not None:
             index._encoder = contents.encoder.given(encoder) if contents.encoder else load_encoder(encoder)
-            if index._encoder.dim != contents.flat.dim:
+            if index._encoder.dim != contents.packed.dim:
                 found = f"encoder {index._encoder.spec!r} has dim {index._encoder.dim}"
-                raise ShapeError(f"{found}, the index has dim {contents.flat.dim}")
+                raise ShapeError(f"{found}, the index has dim {contents.packed.dim}")
         return index
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -104,19 +125,27 @@ class Index:
         queries: ArrayLike | str | Sequence[str],
         k: int = 10,
         *,
+        recall: float = 0.95,
+        effort: int | None = None,
         n_threads: int = 0,
         progress: Progress | None = None,
     ) -> Neighbors:
-        """The k nearest rows of each query, exactly, nearest first: ``ids, scores = index.search(queries)``.
+        """The k nearest rows of each query, nearest first: ``ids, scores = index.search(queries)``.
+
+        ``recall`` is the share of them to find: the index was calibrated for it when it was built, on rows held out as
+        queries (``tune`` does so on queries of your own), and 1 is exact. ``effort``, the number of lists to look
+        through, takes its place for those who know. A flat index is always exact. Scores are exact in any case.
 
         ``queries`` is one vector (dim,), many (q, dim), one text or a list of texts. One query gives (k,) arrays,
         many give (q, k). Where fewer than k rows exist the rest is -1 and -inf.
         """
-        flat = self._parts().flat
         k = _whole(k, "k", 1)
         n_threads = _whole(n_threads, "n_threads", 0)
+        require_recall(recall, effort)
         rows, single = self._query_rows(queries, n_threads)
-        found = flat.search(rows, k, n_threads=n_threads, progress=progress)
+        found = self._parts().packed.search(
+            rows, k, recall=recall, effort=effort, n_threads=n_threads, progress=progress
+        )
         return Neighbors(found.ids[0], found.scores[0], found.metric) if single else found
 
     def nearest(
@@ -136,16 +165,30 @@ class Index:
         query: Any = text if vector is None else np.asarray(vector)
         if key is not None:
             own = self._parts().keys.row(key)
-            query = self._parts().flat.vector(own)
+            query = self._parts().packed.vector(own)
         ids, scores = self.search(query, k + (own >= 0), n_threads=n_threads)
         if ids.ndim != 1:
             raise ShapeError(f"nearest takes one vector, not {len(ids)}; use search for many")
         pairs = zip(ids.tolist(), scores.tolist(), strict=True)
         return [(self._parts().keys[row], score) for row, score in pairs if row not in (own, -1)][:k]
 
+    def tune(self, queries: ArrayLike | Sequence[str], *, n_threads: int = 0) -> Index:
+        """The same index calibrated on these queries, some hundreds of them, for when they are unlike the rows.
+
+        Save it to keep that. A flat index needs none and comes back as it is.
+        """
+        parts = self._parts()
+        if not isinstance(parts.packed, Partition):
+            return self
+        rows, _ = self._query_rows(queries, n_threads)
+        if len(rows) < 1:
+            raise InputError("tune wants queries, some hundreds of them")
+        tuned = parts.packed.calibrated(measure(parts.packed, rows, None, n_threads))
+        return Index(replace(parts, packed=tuned), encoder=self._encoder)
+
     def vector(self, key: str) -> NDArray[np.float32]:
         """The vector of this key as it was given, float32 (dim,). Raises UnknownKeyError."""
-        return self._parts().flat.vector(self._parts().keys.row(key))
+        return self._parts().packed.vector(self._parts().keys.row(key))
 
     def text(self, key: str) -> str:
         """The text of this key. Raises UnknownKeyError, or InputError where the index keeps no texts."""
@@ -167,12 +210,12 @@ class Index:
     @property
     def metric(self) -> Metric:
         """The metric that it was built for."""
-        return self._parts().flat.metric
+        return self._parts().packed.metric
 
     @property
     def dim(self) -> int:
         """Columns."""
-        return self._parts().flat.dim
+        return self._parts().packed.dim
 
     @property
     def encoder(self) -> Encoder:
@@ -209,7 +252,7 @@ class Index:
         self.close()
 
     def __len__(self) -> int:
-        return self._parts().flat.n_rows
+        return self._parts().packed.n_rows
 
     def __contains__(self, key: object) -> bool:
         return key in self._parts().keys
@@ -235,6 +278,10 @@ class Index:
 
     def _query_rows(self, queries: Any, n_threads: int) -> tuple[NDArray[np.float32], bool]:
         """The queries as float32 (q, dim), and whether a single one was given."""
+        if type(queries) is np.ndarray and queries.dtype == np.float32 and queries.shape == (self.dim,):
+            one = np.ascontiguousarray(queries)
+            if _core.all_finite(one):  # what comes most often takes the shortest way
+                return one[None], True
         if isinstance(queries, str):
             return self._checked(self.encoder.encode([queries], n_threads=n_threads)), True
         if isinstance(queries, Sequence) and len(queries) and all(isinstance(query, str) for query in queries):
@@ -259,6 +306,20 @@ def _whole(number: Any, name: str, least: int) -> int:
     if isinstance(number, bool) or not isinstance(number, int | np.integer) or not least <= number < 1 << 31:
         raise InputError(f"{name} is {number!r}; it must be a whole number of at least {least}")
     return int(number)
+
+
+def _partitioned(kind: str, metric: Metric, n_rows: int) -> bool:
+    if kind not in ("auto", "flat", "partition"):
+        raise InputError(f'kind is {kind!r}; it must be "auto", "flat" or "partition"')
+    if kind == "partition" and metric.name not in PARTITIONED:
+        raise InputError(f'metric {metric.name!r} has no partitions, only {", ".join(PARTITIONED)}; take kind="flat"')
+    return kind == "partition" or (kind == "auto" and n_rows >= PARTITION_FROM and metric.name in PARTITIONED)
+
+
+def _known(quality: Quality) -> Quality:
+    if quality not in ("fast", "default", "best"):
+        raise InputError(f'quality is {quality!r}; it must be "fast", "default" or "best"')
+    return quality
 
 
 def _unpickle(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Index:

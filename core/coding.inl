@@ -1,0 +1,125 @@
+// The float32 arithmetic of partitions: plain loops, with sixteen sums side by side, so that codes and cuts are the
+// same whatever the instruction set. Included by each kernels_*.cpp.
+
+template <class Term>
+static inline float sum_of(ptrdiff_t n, Term term) {
+  constexpr ptrdiff_t lanes = 16;
+  float sums[lanes] = {};
+  ptrdiff_t i = 0;
+  for (; i + lanes <= n; i += lanes)
+    for (ptrdiff_t j = 0; j < lanes; ++j) sums[j] += term(i + j);
+  for (ptrdiff_t j = 0; i + j < n; ++j) sums[j] += term(i + j);
+  float total = 0;
+  for (ptrdiff_t j = 0; j < lanes; ++j) total += sums[j];
+  return total;
+}
+
+static void scale(const int32_t* sums, size_t n, int32_t bias, float step, const float* scales, const float* offsets,
+                  float* out) {
+  for (size_t i = 0; i < n; i += 16)
+    for (size_t j = i; j < i + 16; ++j) out[j] = float(sums[j] - bias) * (step * scales[j]);
+  for (size_t i = 0; offsets && i < n; i += 16)
+    for (size_t j = i; j < i + 16; ++j) out[j] += offsets[j];
+}
+
+static inline size_t count_above(const float* scores, size_t n, float threshold) {
+  uint32_t counts[16] = {}, rest = 0;
+  size_t i = 0;
+  for (; i + 16 <= n; i += 16)
+    for (size_t j = 0; j < 16; ++j) counts[j] += scores[i + j] > threshold;
+  for (; i < n; ++i) rest += scores[i] > threshold;
+  for (uint32_t count : counts) rest += count;
+  return rest;
+}
+
+// By halving the interval: exact order statistics would cost more than the few rows too many.
+static float cut(const float* scores, size_t n, size_t k) {
+  constexpr float nothing = -1e29f;  // what pads a panel scores less
+  if (n <= k) return nothing;
+  float lows[16], highs[16];
+  for (int j = 0; j < 16; ++j) {
+    lows[j] = 3e38f;
+    highs[j] = -3e38f;
+  }
+  const auto meet = [&](size_t i, size_t j) {
+    const float low = scores[i] > nothing ? scores[i] : 3e38f;
+    lows[j] = low < lows[j] ? low : lows[j];
+    highs[j] = scores[i] > highs[j] ? scores[i] : highs[j];
+  };
+  size_t i = 0;
+  for (; i + 16 <= n; i += 16)
+    for (size_t j = 0; j < 16; ++j) meet(i + j, j);
+  for (size_t j = 0; i + j < n; ++j) meet(i + j, j);
+  float low = lows[0], high = highs[0];
+  for (int j = 1; j < 16; ++j) {
+    low = lows[j] < low ? lows[j] : low;
+    high = highs[j] > high ? highs[j] : high;
+  }
+  low -= 1e-6f * __builtin_fabsf(low) + 1e-20f;
+  for (int halving = 0; halving < 14; ++halving) {
+    const float middle = 0.5f * low + 0.5f * high;
+    const size_t above = count_above(scores, n, middle);
+    (above > k ? low : high) = middle;
+    if (above >= k && above <= k + k / 16) return middle;
+  }
+  return low;
+}
+
+static inline int nearest_code(float x) {
+  x = x > -8.0f ? x : -8.0f;
+  x = x < 7.5f ? x : 7.5f;
+  return int(x + 8.0f);
+}
+
+// A row's residual against its centroid, in steps of its own. The best of six clips; then each code moves to where
+//   |e|^2 + eta <e, direction>^2
+// is least, e being what is lost: an error along the row counts more, since the queries that look for it lie there
+// (Guo et al., ScaNN, ICML 2020). direction is of length 1, or null for none.
+static float encode(const float* residual, const float* direction, ptrdiff_t n, float eta, uint8_t* codes) {
+  float peak = 0;
+  for (ptrdiff_t i = 0; i < n; ++i) peak = __builtin_fabsf(residual[i]) > peak ? __builtin_fabsf(residual[i]) : peak;
+  if (!(peak > 1e-20f)) {
+    for (ptrdiff_t i = 0; i < n; ++i) codes[i] = 8;
+    return 0;
+  }
+  float most = -1, per_step = 1;
+  constexpr float clips[] = {0.45f, 0.55f, 0.65f, 0.75f, 0.85f, 1.0f};
+  for (const float clip : clips) {
+    const float tried = 7.5f / (peak * clip);
+    const auto level = [&](ptrdiff_t i) { return float(nearest_code(residual[i] * tried)) - 7.5f; };
+    const float along = sum_of(n, [&](ptrdiff_t i) { return level(i) * residual[i]; });
+    const float squares = sum_of(n, [&](ptrdiff_t i) { return level(i) * level(i); });
+    if (along * along / squares > most) {
+      most = along * along / squares;
+      per_step = tried;
+    }
+  }
+  for (ptrdiff_t i = 0; i < n; ++i) codes[i] = uint8_t(nearest_code(residual[i] * per_step));
+  const auto level = [&](ptrdiff_t i) { return float(codes[i]) - 7.5f; };
+  const auto best_factor = [&] {
+    float along = sum_of(n, [&](ptrdiff_t i) { return level(i) * residual[i]; });
+    float squares = sum_of(n, [&](ptrdiff_t i) { return level(i) * level(i); });
+    if (direction) {
+      const float row = sum_of(n, [&](ptrdiff_t i) { return direction[i] * residual[i]; });
+      const float coded = sum_of(n, [&](ptrdiff_t i) { return direction[i] * level(i); });
+      along += eta * row * coded;
+      squares += eta * coded * coded;
+    }
+    return along / squares;
+  };
+  float factor = best_factor();
+  for (int pass = 0; direction && pass < 2; ++pass) {
+    float lost = sum_of(n, [&](ptrdiff_t i) { return direction[i] * (residual[i] - factor * level(i)); });
+    for (ptrdiff_t i = 0; i < n; ++i) {
+      const float error = residual[i] - factor * level(i) + eta * lost * direction[i];
+      const float steps = error / (factor * (1 + eta * direction[i] * direction[i]));
+      if (!(__builtin_fabsf(steps) > 0.5f)) continue;
+      const float wanted = float(codes[i]) + (steps < 20.0f ? (steps > -20.0f ? steps : -20.0f) : 20.0f) + 0.5f;
+      const int code = wanted < 0 ? 0 : wanted > 15 ? 15 : int(wanted);
+      lost -= direction[i] * factor * float(code - int(codes[i]));
+      codes[i] = uint8_t(code);
+    }
+    factor = best_factor();
+  }
+  return factor;
+}

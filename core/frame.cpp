@@ -1,0 +1,145 @@
+#include "frame.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "columns.h"
+#include "kernels.h"
+#include "random.h"
+
+namespace nearmost {
+namespace {
+
+constexpr size_t kSample = 20000, kPart = 1200;
+constexpr int kRounds = 10;
+
+float squares_of(const float* v, size_t n) {
+  float sum = 0;
+  for (size_t k = 0; k < n; ++k) sum += v[k] * v[k];
+  return sum;
+}
+
+// Gram-Schmidt, twice over, of m rows of n numbers.
+void orthonormalize(float* rows, size_t m, size_t n) {
+  for (size_t i = 0; i < m; ++i) {
+    float* v = rows + i * n;
+    for (int again = 0; again < 2; ++again)
+      for (size_t j = 0; j < i; ++j) {
+        const float* u = rows + j * n;
+        float sums[16] = {};
+        for (size_t k = 0; k + 16 <= n; k += 16)
+          for (size_t l = 0; l < 16; ++l) sums[l] += u[k + l] * v[k + l];
+        float along = 0;
+        for (const float sum : sums) along += sum;
+        for (size_t k = n / 16 * 16; k < n; ++k) along += u[k] * v[k];
+        for (size_t k = 0; k < n; ++k) v[k] -= along * u[k];
+      }
+    const float length = std::sqrt(squares_of(v, n));
+    for (size_t k = 0; k < n; ++k) v[k] = length > 1e-15f ? v[k] / length : 0;
+  }
+}
+
+// out (n, m) = a (n, dim) times the transpose of b (m, dim).
+bool multiply(const float* a, size_t n, const float* b, size_t m, size_t dim, float* out, int n_threads,
+              const Poll& poll) {
+  const Columns columns(b, m, dim, 0);
+  return parallel_parts(n, 48, n_threads, poll, [&](size_t from, size_t to) {
+    columns.score(
+        from, to, [&](size_t i) { return a + i * dim; },
+        [&](size_t i, const float* products) { std::copy(products, products + m, out + i * m); });
+  });
+}
+
+// Replaces rows [from, to) of axes by a random rotation of them.
+bool mix(float* axes, size_t from, size_t to, size_t inner, Random& random, int n_threads) {
+  const size_t m = to - from;
+  if (m < 2) return true;
+  std::vector<float> rotation(m * m), transposed(inner * m), mixed(m * inner);
+  for (float& v : rotation) v = random.normal();
+  orthonormalize(rotation.data(), m, m);
+  for (size_t i = 0; i < m; ++i)
+    for (size_t k = 0; k < inner; ++k) transposed[k * m + i] = axes[(from + i) * inner + k];
+  if (!multiply(rotation.data(), m, transposed.data(), inner, m, mixed.data(), n_threads, nullptr)) return false;
+  std::copy(mixed.begin(), mixed.end(), axes + from * inner);
+  return true;
+}
+
+}  // namespace
+
+void place(const Frame& frame, const float* values, bool query, double* wide, float* out) {
+  const size_t dim = frame.dim;
+  double per_unit = 1 / frame.unit, squares = 0;
+  if (frame.metric == Metric::cosine || frame.metric == Metric::dot) {
+    std::copy(values, values + dim, wide);
+    squares = kernels().exact_dot(wide, values, ptrdiff_t(dim));
+    if (frame.metric == Metric::cosine || query) per_unit = squares > 0 ? 1 / std::sqrt(squares) : 0;
+  }
+  for (size_t k = 0; k < dim; ++k) out[k] = float(values[k] * per_unit);
+  if (frame.metric == Metric::dot)
+    out[dim] = query ? 0 : float(std::sqrt(std::max(0.0, 1 - squares * per_unit * per_unit)));
+}
+
+void mean_of(const Frame& frame, const float* rows, size_t n, float* mean) {
+  const size_t inner = frame.inner();
+  std::vector<double> wide(frame.dim), sums(inner);
+  std::vector<float> placed(inner);
+  for (size_t i = 0; i < n; ++i) {
+    place(frame, rows + i * frame.dim, false, wide.data(), placed.data());
+    for (size_t k = 0; k < inner; ++k) sums[k] += placed[k];
+  }
+  for (size_t k = 0; k < inner; ++k) mean[k] = n > 0 ? float(sums[k] / double(n)) : 0;
+}
+
+bool find_axes(const Frame& frame, const float* rows, size_t n, size_t coded, uint64_t seed, float* axes, int n_threads,
+               const Poll& poll) {
+  const size_t inner = frame.inner(), m = frame.turned, taken = std::min(n, kSample);
+  Random random(seed);
+  std::vector<float> sample(inner * taken), placed(inner), covariance(inner * inner), turned(m * inner);
+  std::vector<double> wide(frame.dim);
+  for (size_t i = 0; i < taken; ++i) {
+    place(frame, rows + i * n / taken * frame.dim, false, wide.data(), placed.data());
+    for (size_t k = 0; k < inner; ++k) sample[k * taken + i] = placed[k] - frame.mean[k];
+  }
+  if (!multiply(sample.data(), inner, sample.data(), inner, taken, covariance.data(), n_threads, poll)) return false;
+  for (size_t i = 0; i < m * inner; ++i) axes[i] = random.normal();
+  orthonormalize(axes, m, inner);
+  for (int round = 0; round < kRounds; ++round) {
+    if (!multiply(axes, m, covariance.data(), inner, inner, turned.data(), n_threads, poll)) return false;
+    std::copy(turned.begin(), turned.end(), axes);
+    orthonormalize(axes, m, inner);
+  }
+  return mix(axes, 0, coded, inner, random, n_threads) && mix(axes, coded, m, inner, random, n_threads);
+}
+
+bool turn(const Frame& frame, const float* axes, const float* rows, size_t n, float* out, float* half_squares,
+          int n_threads, const Poll& poll) {
+  const size_t inner = frame.inner(), m = frame.turned;
+  const Columns columns(axes ? axes : frame.mean, axes ? m : 0, inner, 0);
+  return parallel_parts(n, kPart, n_threads, poll, [&](size_t from, size_t to) {
+    std::vector<float> placed(axes ? (to - from) * inner : 0);
+    std::vector<double> wide(frame.dim);
+    for (size_t i = from; i < to; ++i) {
+      float* at = axes ? placed.data() + (i - from) * inner : out + i * m;
+      place(frame, rows + i * frame.dim, false, wide.data(), at);
+      for (size_t k = 0; k < inner; ++k) at[k] -= frame.mean[k];
+      if (half_squares) half_squares[i] = 0.5f * squares_of(at, inner);
+    }
+    if (axes)
+      columns.score(
+          0, to - from, [&](size_t i) { return placed.data() + i * inner; },
+          [&](size_t i, const float* products) { std::copy(products, products + m, out + (from + i) * m); });
+  });
+}
+
+void turn_mean(const Frame& frame, const float* axes, float* out) {
+  const size_t inner = frame.inner();
+  if (!axes) std::copy(frame.mean, frame.mean + inner, out);
+  for (size_t i = 0; axes && i < frame.turned; ++i) {
+    double sum = 0;
+    for (size_t k = 0; k < inner; ++k) sum += double(axes[i * inner + k]) * frame.mean[k];
+    out[i] = float(sum);
+  }
+}
+
+}  // namespace nearmost

@@ -1,0 +1,115 @@
+// A partition's centroids into 8-bit codes, and its rows into 4-bit ones.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "kernels.h"
+#include "partition.h"
+
+namespace nearmost {
+namespace {
+
+constexpr int kLimit = 127, kZero = 128;
+constexpr float kUnused = -1e30f;
+constexpr size_t kListsPerItem = 64;
+
+// List l as a query sees it.
+void decode(const Panels& lists, size_t l, size_t dim, float* out) {
+  const size_t words = (dim + 3) / 4;
+  const uint8_t* panel = lists.codes + l / kPanelRows * words * kPanelBytes + l % kPanelRows * kWordBytes;
+  for (size_t k = 0; k < dim; ++k)
+    out[k] = lists.scales[l] * float(int(panel[k / kWordBytes * kPanelBytes + k % kWordBytes]) - kZero);
+}
+
+void place_codes(const uint8_t* codes, size_t n, size_t lane, uint8_t* block) {
+  for (size_t k = 0; k < n; ++k)
+    block[k / 8 * kHalfBytes + lane * kWordBytes + k % kWordBytes] |= uint8_t(codes[k] << (k % 8 < 4 ? 0 : 4));
+}
+
+class ListPacker {
+ public:
+  ListPacker(const Partition& p, const float* inside, const float* shift, const float* half_squares, float eta)
+      : p_(p), inside_(inside), shift_(shift), half_squares_(half_squares), eta_(eta) {
+    const size_t m = p.frame.turned;
+    centroid_.resize(m);
+    residual_.resize(m);
+    direction_.resize(m);
+    codes_.resize(p.coded);
+  }
+
+  void list(size_t l, uint8_t* blocks) {
+    decode(p_.lists, l, p_.frame.turned, centroid_.data());
+    const size_t bytes = p_.block_bytes();
+    for (size_t b = p_.list_first[l]; b < p_.list_first[l + 1]; ++b) {
+      uint8_t* block = blocks + b * bytes;
+      std::memset(block, 0, bytes);
+      float numbers[2][kListRows];
+      for (size_t lane = 0; lane < kListRows; ++lane) {
+        const uint32_t row = p_.slots[b * kListRows + lane];
+        numbers[0][lane] = std::numeric_limits<float>::quiet_NaN();  // passes no comparison
+        numbers[1][lane] = 0;
+        if (row == kNoRow) continue;
+        numbers[0][lane] = code(inside_ + row * p_.frame.turned);
+        place_codes(codes_.data(), p_.coded, lane, block);
+        if (p_.offsets()) numbers[1][lane] = -(half_squares_[row] + p_.lists.biases[l]);
+      }
+      std::memcpy(block + p_.halves() * kHalfBytes, numbers, bytes - p_.halves() * kHalfBytes);
+    }
+  }
+
+ private:
+  float code(const float* row) {
+    const size_t n = p_.coded;
+    float squares = 0;
+    for (size_t k = 0; k < n; ++k) {
+      residual_[k] = row[k] - centroid_[k];
+      direction_[k] = shift_ ? row[k] + shift_[k] : 0;
+      squares += direction_[k] * direction_[k];
+    }
+    const float per_length = squares > 1e-20f ? 1 / std::sqrt(squares) : 0;
+    for (size_t k = 0; k < n; ++k) direction_[k] *= per_length;
+    return kernels().encode(residual_.data(), shift_ ? direction_.data() : nullptr, ptrdiff_t(n), eta_, codes_.data());
+  }
+
+  const Partition& p_;
+  const float *inside_, *shift_, *half_squares_;
+  const float eta_;
+  std::vector<float> centroid_, residual_, direction_;
+  std::vector<uint8_t> codes_;
+};
+
+}  // namespace
+
+void pack_panels(const float* values, const uint8_t* used, const float* shift, float weight, size_t dim,
+                 const PanelArrays<true>& out) {
+  const size_t words = (dim + 3) / 4;
+  std::vector<uint8_t> codes(words * kWordBytes);
+  for (size_t i = 0; i < out.blocks * kPanelRows; ++i) {
+    const float* v = values + i * dim;
+    std::fill(codes.begin(), codes.end(), uint8_t(kZero));
+    out.scales[i] = kernels().quantize(v, ptrdiff_t(dim), 1, kLimit, kZero, codes.data()).step;
+    uint8_t* panel = out.codes + i / kPanelRows * words * kPanelBytes + i % kPanelRows * kWordBytes;
+    for (size_t w = 0; w < words; ++w) std::memcpy(panel + w * kPanelBytes, &codes[w * kWordBytes], kWordBytes);
+    if (!out.biases) continue;
+    float squares = 0;
+    for (size_t k = 0; k < dim; ++k) {
+      const float value = v[k] + (shift ? shift[k] : 0);
+      squares += value * value;
+    }
+    out.biases[i] = used[i] ? -weight * squares : kUnused;
+  }
+}
+
+bool pack_lists(const Partition& partition, const float* inside, const float* shift, const float* half_squares,
+                float eta, uint8_t* blocks, int n_threads, const Poll& poll) {
+  const size_t lists = partition.lists.blocks * kPanelRows;
+  return parallel_for((lists + kListsPerItem - 1) / kListsPerItem, n_threads, poll, [&](size_t item, const GoOn&) {
+    ListPacker packer(partition, inside, shift, half_squares, eta);
+    const size_t end = std::min(lists, (item + 1) * kListsPerItem);
+    for (size_t l = item * kListsPerItem; l < end; ++l) packer.list(l, blocks);
+  });
+}
+
+}  // namespace nearmost

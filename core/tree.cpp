@@ -1,0 +1,237 @@
+#include "tree.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+#include "columns.h"
+#include "random.h"
+
+namespace nearmost {
+namespace {
+
+constexpr size_t kPart = 1200;
+constexpr size_t kRowsPerCell = 200;  // that the cells are trained on
+constexpr int kCellRounds = 8, kListRounds = 6;
+constexpr float kNone = -3e38f;
+
+using Ids = std::vector<uint32_t>;
+
+// The first of the largest; n is a multiple of 16.
+size_t best_of(const float* scores, size_t n) {
+  float lanes[16];
+  std::copy(scores, scores + 16, lanes);
+  for (size_t i = 16; i < n; i += 16)
+    for (size_t j = 0; j < 16; ++j) lanes[j] = scores[i + j] > lanes[j] ? scores[i + j] : lanes[j];
+  const float most = *std::max_element(lanes, lanes + 16);
+  return size_t(std::find(scores, scores + n, most) - scores);
+}
+
+// What lies in each of several buckets, in the order in which it came.
+struct Buckets {
+  std::vector<size_t> start;
+  Ids items;
+  Buckets(const uint32_t* owner, size_t n, size_t count) : start(count + 1), items(n) {
+    for (size_t i = 0; i < n; ++i) ++start[owner[i] + 1];
+    std::partial_sum(start.begin(), start.end(), start.begin());
+    std::vector<size_t> at(start.begin(), start.end() - 1);
+    for (size_t i = 0; i < n; ++i) items[at[owner[i]]++] = uint32_t(i);
+  }
+  size_t size(size_t bucket) const { return start[bucket + 1] - start[bucket]; }
+};
+
+class Grower {
+ public:
+  Grower(const float* rows, size_t n, size_t dim, const uint8_t* held, int n_threads, const Poll& poll)
+      : rows_(rows), n_(n), dim_(dim), held_(held), n_threads_(n_threads), poll_(poll) {}
+
+  bool run(const TreeShape& shape, const Tree& out) {
+    Random random(shape.seed);
+    const size_t cells = std::min(shape.cells, n_), width = std::min(shape.width, cells);
+    std::fill(out.first, out.first + shape.cells + 1, 0);
+    Ids all(n_);
+    std::iota(all.begin(), all.end(), 0);
+    if (!means(sampled(trained(all), cells * kRowsPerCell, random), cells, kCellRounds, random.next(), out.cells,
+               n_threads_))
+      return false;
+    Ids nearest(n_ * width);
+    if (!nearest_cells(out.cells, cells, width, nearest.data())) return false;
+    if (!grow_lists(shape, cells, width, nearest, random.next(), out)) return false;
+    const size_t lists = out.first[cells];
+    std::fill(out.first + cells, out.first + shape.cells + 1, uint32_t(lists));
+    const Buckets near_cells(nearest.data(), nearest.size(), cells);
+    for (int round = 0; round <= shape.rounds; ++round) {
+      if (!assign(near_cells, cells, width, out)) return false;
+      if (round < shape.rounds && !move_lists(lists, out)) return false;
+    }
+    return true;
+  }
+
+ private:
+  const float* row(size_t i) const { return rows_ + i * dim_; }
+
+  Ids trained(const Ids& ids) const {
+    Ids kept;
+    std::copy_if(ids.begin(), ids.end(), std::back_inserter(kept), [this](uint32_t i) { return !held_ || !held_[i]; });
+    return kept.empty() ? ids : kept;
+  }
+
+  // Some of the ids, in their order.
+  static Ids sampled(Ids ids, size_t count, Random& random) {
+    if (count >= ids.size()) return ids;
+    for (size_t i = 0; i < count; ++i) std::swap(ids[i], ids[i + random.below(ids.size() - i)]);
+    ids.resize(count);
+    std::sort(ids.begin(), ids.end());
+    return ids;
+  }
+
+  // k-means (Lloyd 1982) of some rows, started from k of them; an empty centroid takes half of the fullest one's place.
+  bool means(const Ids& ids, size_t k, int rounds, uint64_t seed, float* centroids, int n_threads) {
+    Random random(seed);
+    const Ids seeds = sampled(ids, k, random);
+    for (size_t c = 0; c < k; ++c) std::copy_n(row(seeds[c % seeds.size()]), dim_, centroids + c * dim_);
+    std::vector<uint32_t> owner(ids.size());
+    for (int round = 0; round < rounds; ++round) {
+      const Columns columns(centroids, k, dim_, 0.5f);
+      const bool complete =
+          parallel_parts(ids.size(), kPart, n_threads, n_threads == 1 ? nullptr : poll_, [&](size_t from, size_t to) {
+            columns.score(
+                from, to, [&](size_t i) { return row(ids[i]); },
+                [&](size_t i, const float* scores) { owner[i] = uint32_t(best_of(scores, columns.width())); });
+          });
+      if (!complete) return false;
+      const Buckets members(owner.data(), owner.size(), k);
+      std::vector<size_t> counts(k);
+      for (size_t c = 0; c < k; ++c) {
+        counts[c] = members.size(c);
+        if (counts[c] > 0)
+          mean(&members.items[members.start[c]], counts[c], centroids + c * dim_,
+               [&](uint32_t i) { return row(ids[i]); });
+      }
+      for (size_t c = 0; c < k; ++c)
+        if (counts[c] == 0) split_fullest(counts, c, centroids);
+    }
+    return true;
+  }
+
+  void split_fullest(std::vector<size_t>& counts, size_t empty, float* centroids) const {
+    const size_t full = size_t(std::max_element(counts.begin(), counts.end()) - counts.begin());
+    for (size_t i = 0; i < dim_; ++i) {
+      float& value = centroids[full * dim_ + i];
+      const float apart = (i % 2 ? 1e-3f : -1e-3f) * value;
+      centroids[empty * dim_ + i] = value + apart;
+      value -= apart;
+    }
+    counts[empty] = counts[full] / 2;
+    counts[full] -= counts[empty];
+  }
+
+  template <class Row>
+  void mean(const uint32_t* items, size_t count, float* out, const Row& row_of) const {
+    std::fill(out, out + dim_, 0.0f);
+    for (size_t i = 0; i < count; ++i) {
+      const float* values = row_of(items[i]);
+      for (size_t k = 0; k < dim_; ++k) out[k] += values[k];
+    }
+    for (size_t k = 0; k < dim_; ++k) out[k] /= float(count);
+  }
+
+  // (n, width), nearest first.
+  bool nearest_cells(const float* cells, size_t count, size_t width, uint32_t* nearest) {
+    const Columns columns(cells, count, dim_, 0.5f);
+    return parallel_parts(n_, kPart, n_threads_, poll_, [&](size_t from, size_t to) {
+      columns.score(
+          from, to, [&](size_t i) { return row(i); },
+          [&](size_t i, float* scores) {
+            for (size_t w = 0; w < width; ++w) {
+              const size_t best = best_of(scores, columns.width());
+              nearest[i * width + w] = uint32_t(best);
+              scores[best] = kNone;
+            }
+          });
+    });
+  }
+
+  bool grow_lists(const TreeShape& shape, size_t cells, size_t width, const Ids& nearest, uint64_t seed,
+                  const Tree& out) {
+    Ids own(n_);
+    for (size_t i = 0; i < n_; ++i) own[i] = nearest[i * width];
+    const Buckets members(own.data(), n_, cells);
+    const size_t most = std::max<size_t>(8 * shape.lists / cells, 1);
+    for (size_t g = 0; g < cells; ++g) {
+      const size_t share = (members.size(g) * shape.lists + n_ / 2) / n_;
+      const bool several = members.size(g) > 0 && !all_equal(&members.items[members.start[g]], members.size(g));
+      const size_t count = members.size(g) == 0 ? 0 : several ? std::clamp<size_t>(share, 1, most) : 1;
+      out.first[g + 1] = out.first[g] + uint32_t(count);
+    }
+    return parallel_for(cells, n_threads_, poll_, [&](size_t g, const GoOn&) {
+      const size_t count = out.first[g + 1] - out.first[g];
+      if (count == 0) return;
+      const auto begin = members.items.begin();
+      const Ids ids(begin + ptrdiff_t(members.start[g]), begin + ptrdiff_t(members.start[g + 1]));
+      means(trained(ids), count, kListRounds, seed + g, out.lists + out.first[g] * dim_, 1);
+    });
+  }
+
+  bool all_equal(const uint32_t* items, size_t count) const {
+    for (size_t i = 1; i < count; ++i)
+      if (!std::equal(row(items[i]), row(items[i]) + dim_, row(items[0]))) return false;
+    return true;
+  }
+
+  // Each row's nearest list among those of its cells.
+  bool assign(const Buckets& near_cells, size_t cells, size_t width, const Tree& out) {
+    std::vector<float> scores(n_ * width, kNone);
+    Ids lists(n_ * width);
+    const bool complete = parallel_for(cells, n_threads_, poll_, [&](size_t g, const GoOn&) {
+      const size_t count = out.first[g + 1] - out.first[g];
+      if (count == 0) return;
+      const Columns columns(out.lists + out.first[g] * dim_, count, dim_, 0.5f);
+      columns.score(
+          near_cells.start[g], near_cells.start[g + 1], [&](size_t i) { return row(near_cells.items[i] / width); },
+          [&](size_t i, const float* found) {
+            const size_t best = best_of(found, columns.width()), slot = near_cells.items[i];
+            scores[slot] = found[best];
+            lists[slot] = out.first[g] + uint32_t(best);
+          });
+    });
+    if (!complete) return false;
+    for (size_t i = 0; i < n_; ++i) {
+      const float* own = &scores[i * width];
+      out.owner[i] = lists[i * width + size_t(std::max_element(own, own + width) - own)];
+    }
+    return true;
+  }
+
+  bool move_lists(size_t lists, const Tree& out) {
+    Ids ids(n_);
+    std::iota(ids.begin(), ids.end(), 0);
+    ids = trained(ids);
+    Ids owner(ids.size());
+    for (size_t i = 0; i < ids.size(); ++i) owner[i] = out.owner[ids[i]];
+    const Buckets members(owner.data(), owner.size(), lists);
+    return parallel_parts(lists, 64, n_threads_, poll_, [&](size_t from, size_t to) {
+      for (size_t l = from; l < to; ++l)
+        if (members.size(l) > 0)
+          mean(&members.items[members.start[l]], members.size(l), out.lists + l * dim_,
+               [&](uint32_t i) { return row(ids[i]); });
+    });
+  }
+
+  const float* rows_;
+  const size_t n_, dim_;
+  const uint8_t* held_;
+  const int n_threads_;
+  const Poll& poll_;
+};
+
+}  // namespace
+
+bool grow(const float* rows, size_t n, size_t dim, const uint8_t* held, const TreeShape& shape, const Tree& out,
+          int n_threads, const Poll& poll) {
+  return Grower(rows, n, dim, held, n_threads, poll).run(shape, out);
+}
+
+}  // namespace nearmost

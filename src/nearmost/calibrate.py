@@ -1,0 +1,192 @@
+"""How much a search must look at to find a given share of the true neighbours: measured, not guessed.
+
+Queries whose true neighbours are known are searched with growing effort; the recall that each step reached makes a
+table, which the index file keeps. ``recall=0.95`` then takes the least effort whose lower confidence limit is 0.95.
+The promise is statistical, over queries like those that the table was made with.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearmost.errors import DamagedFileError
+from nearmost.values import Neighbors
+
+KS = (1, 10, 100)
+CONFIDENCE = 1.28  # standard errors: nine in ten
+GROWTH = 1.7  # of the lists from step to step
+ROWS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+GIVEN_UP = 0.1  # share of the misses that may come from scoring too few rows exactly
+ENOUGH = 0.997
+
+Promising = Callable[[int, int], NDArray[np.int64]]
+"""(lists, rows) -> for each query the rows that a search with that effort would score, the most promising first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Lists looked through, rows scored exactly, and the recall that this gave, with its standard error."""
+
+    lists: int
+    rows: int
+    recall: float = 0.0
+    error: float = 0.0
+
+    @property
+    def limit(self) -> float:
+        """What the recall hardly falls below."""
+        return self.recall - CONFIDENCE * self.error
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """k -> steps of growing effort; empty where too few rows were there to calibrate with."""
+
+    steps: Mapping[int, list[Step]]
+    n_queries: int = 0
+
+    def for_recall(self, recall: float, k: int) -> Step | None:
+        """The least effort that reaches this recall at k, or None where only the exact search does."""
+        if recall >= 1 or not self.steps:
+            return None
+        found = {at: _reach(steps, recall) for at, steps in self.steps.items()}
+        return _between(found, k)
+
+    def at(self, lists: int, k: int) -> Step:
+        """A step of this many lists, with the rows to score that belong to it."""
+        rows = {at: Step(lists, _rows_at(steps, lists)) for at, steps in self.steps.items()}
+        between = _between(rows, k) if rows else None
+        return Step(lists, max(k, between.rows) if between else 2 * k + 8)
+
+    def plain(self) -> dict[str, Any]:
+        """As values that JSON knows."""
+        table = {
+            str(k): [[step.lists, step.rows, step.recall, step.error] for step in steps]
+            for k, steps in self.steps.items()
+        }
+        return {"queries": self.n_queries, "steps": table}
+
+    @classmethod
+    def of(cls, plain: Any) -> Calibration:
+        """From what ``plain`` gave; DamagedFileError for anything else."""
+        try:
+            steps = {int(k): [Step(*_checked(row)) for row in rows] for k, rows in plain["steps"].items()}
+            if any(k < 1 for k in steps) or not all(steps.values()):
+                raise ValueError("a table without steps")
+            return cls(dict(sorted(steps.items())), int(plain["queries"]))
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise DamagedFileError(f"the calibration is not what it must be ({error!s:.80})") from None
+
+
+def calibrate(promising: Promising, truth: Neighbors, own: NDArray[np.int64] | None, n_lists: int) -> Calibration:
+    """The table that searches of queries with known answers make: ``truth`` exact, two more than the largest k.
+
+    ``own``: the row that each query is; it does not count, neither as truth nor as found.
+    """
+    n_queries, found = truth.ids.shape
+    n_rows = int(truth.ids.max()) + 1 if truth.ids.size else 0
+    steps: dict[int, list[Step]] = {k: [] for k in KS if k + 1 < found and truth.ids[:, k + 1].min() >= 0}
+    true_ids, true_scores = _without(truth, own)
+    lists = 2.0
+    while lists < n_lists and any(not done or done[-1].recall < ENOUGH for done in steps.values()):
+        count = math.ceil(lists)
+        ranks = _ranks(promising(count, ROWS[-1] + 1), true_ids, own, n_rows)
+        for k, done in steps.items():
+            if not done or done[-1].recall < ENOUGH:
+                done.append(_step(count, k, ranks[:, :k], true_scores[:, : k + 1], done))
+        lists *= GROWTH
+    return Calibration({k: done for k, done in steps.items() if done}, n_queries)
+
+
+def _step(lists: int, k: int, ranks: NDArray[np.int32], scores: NDArray[np.float32], done: list[Step]) -> Step:
+    """The fewest rows that cost hardly any recall. Where the next row scores as the k-th does, any such row will do."""
+    tied = (scores[:, :k] == scores[:, k - 1 : k]) & (scores[:, k - 1 : k] == scores[:, k:])
+
+    def share(rows: int) -> NDArray[np.float64]:
+        return np.asarray(((ranks < rows) | tied).mean(axis=1), dtype=np.float64)
+
+    best = float(share(ROWS[-1]).mean())
+    least = done[-1].rows if done else k
+    allowed = best - GIVEN_UP * (1 - best) - 0.0005
+    rows = next(r for r in ROWS if r == ROWS[-1] or (r >= least and share(r).mean() >= allowed))
+    careful = np.append(share(rows), 1 - 1 / k)  # as if one more neighbour had been missed: no misses prove little
+    error = float(careful.std()) / math.sqrt(len(ranks))
+    return Step(lists, rows, round(float(share(rows).mean()), 6), round(error, 6))
+
+
+def _without(found: Neighbors, own: NDArray[np.int64] | None) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Ids and scores without each query's own row, or without the last one where that was not found."""
+    if own is None:
+        return found.ids[:, :-1], found.scores[:, :-1]
+    drop = np.argmax(np.concatenate([found.ids[:, :-1] == own[:, None], np.ones((len(own), 1), bool)], axis=1), axis=1)
+    kept = np.arange(found.ids.shape[1])[None, :] != drop[:, None]
+    return found.ids[kept].reshape(len(own), -1), found.scores[kept].reshape(len(own), -1)
+
+
+def _ranks(
+    promising: NDArray[np.int64], truth: NDArray[np.int64], own: NDArray[np.int64] | None, n_rows: int
+) -> NDArray[np.int32]:
+    """At which place each true neighbor stands among the promising rows; far beyond all where it is not among them."""
+    far = np.iinfo(np.int32).max
+    places = np.full(max(n_rows, int(promising.max(initial=0)) + 1) + 1, far, np.int32)  # one more for id -1
+    ranks = np.empty(truth.shape, np.int32)
+    for query, rows in enumerate(promising):
+        if own is not None:
+            rows = rows[rows != own[query]]
+        places[rows] = np.arange(len(rows), dtype=np.int32)
+        places[-1] = far
+        ranks[query] = places[truth[query]]
+        places[rows] = far
+    return ranks
+
+
+def _reach(steps: list[Step], recall: float) -> Step | None:
+    """Between the last step below this recall and the first that reaches it; misses fall as a power of the lists."""
+    limit, before = 0.0, None
+    for step in steps:
+        if max(limit, step.limit) >= recall:
+            if before is None or step.limit <= limit:
+                return step
+            low, high, wanted = (math.log(max(1 - x, 1e-4)) for x in (limit, step.limit, recall))
+            part = (low - wanted) / (low - high) if low > high else 1.0
+            return Step(_blend(before.lists, step.lists, part), _blend(before.rows, step.rows, part))
+        limit, before = max(limit, step.limit), step
+    return None
+
+
+def _rows_at(steps: list[Step], lists: int) -> int:
+    return next((step.rows for step in steps if step.lists >= lists), steps[-1].rows)
+
+
+def _between(found: Mapping[int, Step | None], k: int) -> Step | None:
+    """For any k, from the steps for the calibrated ones: straight lines in the logarithms."""
+    ks = sorted(found)
+    above = next((at for at in ks if at >= k), ks[-1])
+    below = max((at for at in ks if at <= k), default=ks[0])
+    low, high = found[below], found[above]
+    if low is None or high is None:
+        return None
+    high = Step(max(low.lists, high.lists), max(low.rows, high.rows))  # more neighbours never take less
+    if k > above:  # beyond the table: as many more lists and rows as there are more neighbours
+        return Step(math.ceil(low.lists * k / above), math.ceil(low.rows * k / above))
+    part = math.log(k / below) / math.log(above / below) if above > below else 0.0
+    return Step(_blend(low.lists, high.lists, part), max(k, _blend(low.rows, high.rows, part)))
+
+
+def _blend(low: int, high: int, part: float) -> int:
+    return math.ceil(math.exp(math.log(low) * (1 - part) + math.log(high) * part) - 1e-9)
+
+
+def _checked(row: Any) -> tuple[int, int, float, float]:
+    lists, rows, recall, error = row
+    if type(lists) is not int or type(rows) is not int or not (0 < lists < 1 << 32 and 0 < rows < 1 << 32):
+        raise ValueError(f"a step of {lists!r:.20} lists and {rows!r:.20} rows")
+    if not (0 <= float(recall) <= 1 and 0 <= float(error) <= 1):
+        raise ValueError(f"a recall of {recall!r:.20} with error {error!r:.20}")
+    return lists, rows, float(recall), float(error)

@@ -1,0 +1,205 @@
+"""Rows in lists around centroids, found by 4-bit codes and scored exactly: sub-linear search over named arrays.
+
+docs/partition.md has the algorithm. Scores and their order are those of the exact search; what is given up is that a
+row may be missed, and how often is calibrated (calibrate.py).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearmost import _core
+from nearmost.calibrate import Calibration, Step
+from nearmost.errors import DamagedFileError, InputError
+from nearmost.flat import Flat, Progress
+from nearmost.metrics import Metric
+from nearmost.values import Neighbors
+
+METRICS = ("cosine", "euclidean", "dot")
+"""The metrics that have partitions; manhattan and hamming are searched flat."""
+
+SECTIONS: dict[str, tuple[type[np.generic], int]] = {
+    "rows": (np.float32, 2),
+    "norms": (np.float64, 1),
+    "mean": (np.float32, 1),
+    "axes": (np.uint8, 4),
+    "axes.scales": (np.float32, 2),
+    "cells": (np.uint8, 4),
+    "cells.scales": (np.float32, 2),
+    "cells.biases": (np.float32, 2),
+    "cells.first": (np.uint32, 1),
+    "lists": (np.uint8, 4),
+    "lists.scales": (np.float32, 2),
+    "lists.biases": (np.float32, 2),
+    "lists.first": (np.uint32, 1),
+    "blocks": (np.uint8, 2),
+    "slots": (np.uint32, 2),
+}
+"""Name -> dtype and number of axes of the arrays; core/partition.h says how they lie."""
+OPTIONAL = ("norms", "axes", "axes.scales")
+
+
+class Partition:
+    """The packed rows of an index in lists: named arrays, in memory or mapped, and the search over them."""
+
+    kind = "partition"
+
+    def __init__(
+        self,
+        metric: Metric,
+        dim: int,
+        n_rows: int,
+        unit: float,
+        arrays: Mapping[str, NDArray[Any]],
+        *,
+        coded: int,
+        turned: int,
+        calibration: Calibration | None = None,
+    ) -> None:
+        self.metric, self.dim, self.n_rows, self.unit = metric, dim, n_rows, unit
+        self.coded, self.turned = coded, turned
+        self.calibration = calibration or Calibration({})
+        self._steps: dict[tuple[float, int], Step | None] = {}  # what was asked for before
+        self.arrays: dict[str, NDArray[Any]] = {}
+        for name, (dtype, axes) in SECTIONS.items():
+            array = arrays.get(name)
+            if array is None and name in OPTIONAL:
+                continue
+            if array is None or array.dtype != dtype or array.ndim != axes:
+                found = "missing" if array is None else f"{array.dtype} {array.shape}"
+                raise DamagedFileError(f"section {name!r} is {found}; it must be {dtype.__name__} with {axes} axes")
+            self.arrays[name] = array
+        if self.arrays["rows"].shape != (n_rows, dim):
+            raise DamagedFileError(f"section 'rows' has shape {self.arrays['rows'].shape}, wanted {(n_rows, dim)}")
+        if not (math.isfinite(unit) and unit > 0 and 0 < coded <= turned <= dim + 1):
+            raise DamagedFileError(f"the header says unit {unit}, coded {coded}, turned {turned}: the file is damaged")
+        named: dict[str, Any] = {name.replace(".", "_"): self.arrays.get(name) for name in SECTIONS}
+        try:
+            self._core = _core.Partition(metric.code, unit, coded, turned=turned, **named)
+        except (ValueError, TypeError) as error:
+            raise DamagedFileError(f"{error}: the file is damaged") from None
+
+    @cached_property
+    def flat(self) -> Flat:
+        """The same rows packed for exact search, made when first wanted: the file does not hold them twice."""
+        return Flat.pack(self.metric, self.arrays["rows"])
+
+    def header(self) -> dict[str, Any]:
+        """What the file's header says of a partition beyond what it says of every index."""
+        return {"coded": self.coded, "turned": self.turned, "calibration": self.calibration.plain()}
+
+    @property
+    def n_lists(self) -> int:
+        """Lists, some of them empty."""
+        return len(self.arrays["lists.first"]) - 1
+
+    def search(
+        self,
+        queries: NDArray[np.float32],
+        k: int,
+        *,
+        recall: float = 0.95,
+        effort: int | None = None,
+        n_threads: int = 0,
+        progress: Progress | None = None,
+    ) -> Neighbors:
+        """The k best rows of each query, of which ``recall`` are expected to be found: (q, dim) in, (q, k) out.
+
+        ``effort``, the number of lists that are looked through, takes the place of ``recall``. recall=1 is exact.
+        """
+        if effort is not None:
+            wanted = self.calibration.at(int(effort), k)
+        else:
+            asked = (float(recall), k)
+            if asked not in self._steps:
+                self._steps[asked] = self.calibration.for_recall(*asked)
+            found = self._steps[asked]
+            if found is None or k > self.n_rows // 8:
+                return self.flat.search(queries, k, n_threads=n_threads, progress=progress)
+            wanted = found
+        return self.look(queries, k, lists=wanted.lists, rows=wanted.rows, n_threads=n_threads, progress=progress)
+
+    def look(
+        self,
+        queries: NDArray[np.float32],
+        k: int,
+        *,
+        lists: int,
+        rows: int,
+        n_threads: int = 0,
+        progress: Progress | None = None,
+    ) -> Neighbors:
+        """The k best of the ``rows`` most promising rows in the ``lists`` most promising lists."""
+        ids = np.empty((len(queries), k), dtype=np.int64)
+        scores = np.empty((len(queries), k), dtype=np.float32)
+        if self._core.search(queries, ids, scores, lists, _cells(lists), rows, False, n_threads, progress):
+            short = ids[:, min(k, self.n_rows) - 1] < 0  # only where lists lack rows, as in a damaged file
+            ids[short], scores[short] = self.flat.search(queries[short], k, n_threads=n_threads)
+        return Neighbors(ids, scores, self.metric)
+
+    def promising(
+        self, queries: NDArray[np.float32], *, lists: int, rows: int, n_threads: int = 0
+    ) -> NDArray[np.int64]:
+        """The ``rows`` rows that ``look`` would score, the most promising first, -1 where there are no more."""
+        ids = np.empty((len(queries), rows), dtype=np.int64)
+        scores = np.empty((len(queries), rows), dtype=np.float32)
+        self._core.search(queries, ids, scores, lists, _cells(lists), rows, True, n_threads, None)
+        return ids
+
+    def pack(
+        self,
+        inside: NDArray[np.float32],
+        shift: NDArray[np.float32] | None,
+        half_squares: NDArray[np.float32] | None,
+        *,
+        eta: float,
+        n_threads: int = 0,
+        progress: Progress | None = None,
+    ) -> None:
+        """Fills ``blocks``, once, from the rows in the partition's own coordinates."""
+        self._core.pack(inside, shift, half_squares, eta, self.arrays["blocks"], n_threads, progress)
+
+    def calibrated(self, calibration: Calibration) -> Partition:
+        """The same partition with another table."""
+        header = {"coded": self.coded, "turned": self.turned, "calibration": calibration}
+        return Partition(self.metric, self.dim, self.n_rows, self.unit, self.arrays, **header)  # type: ignore[arg-type]
+
+    def vector(self, row: int) -> NDArray[np.float32]:
+        """Row ``row`` as it was given, float32 (dim,)."""
+        return np.array(self.arrays["rows"][row], dtype=np.float32)
+
+    @classmethod
+    def of(
+        cls,
+        metric: Metric,
+        dim: int,
+        n_rows: int,
+        unit: float,
+        header: Mapping[str, Any],
+        arrays: Mapping[str, NDArray[Any]],
+    ) -> Partition:
+        """The partition behind a file's header and sections; DamagedFileError where they contradict each other."""
+        coded, turned = header.get("coded"), header.get("turned")
+        if metric.name not in METRICS or type(coded) is not int or type(turned) is not int:
+            raise DamagedFileError(f"the header says metric {metric}, coded {coded!r:.40}, turned {turned!r:.40}")
+        calibration = Calibration.of(header.get("calibration"))
+        return cls(metric, dim, n_rows, unit, arrays, coded=coded, turned=turned, calibration=calibration)
+
+
+def _cells(lists: int) -> int:
+    """Cells whose lists are compared when so many lists are wanted."""
+    return math.ceil(1.4 * math.sqrt(lists)) + 4
+
+
+def require_recall(recall: object, effort: object) -> None:
+    """Raises InputError where ``recall`` is not in (0, 1] or ``effort`` not a whole number of at least 1."""
+    if isinstance(recall, bool) or not isinstance(recall, float | int | np.floating) or not 0 < recall <= 1:
+        raise InputError(f"recall is {recall!r}; it must be a number above 0 and at most 1, and 1 is exact")
+    if effort is not None and (isinstance(effort, bool) or not isinstance(effort, int | np.integer) or effort < 1):
+        raise InputError(f"effort is {effort!r}; it must be a whole number of at least 1, or None")
