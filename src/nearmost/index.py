@@ -6,27 +6,23 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nearmost import _core, store
+from nearmost.allowed import Allowed
 from nearmost.contents import Contents
 from nearmost.encoders import Encoder, Fitted, load_encoder
 from nearmost.encoders.recorded import RecordedEncoder
 from nearmost.errors import EncoderError, FormatError, InputError, ShapeError
-from nearmost.flat import Flat, Progress
+from nearmost.flat import Progress
 from nearmost.metrics import Metric, metric_named
-from nearmost.partition import METRICS as PARTITIONED
 from nearmost.partition import Partition, require_recall
-from nearmost.partitioning import Quality, measure, partition
+from nearmost.partitioning import Kind, Quality, measure, pack
 from nearmost.strings import Keys, OnDuplicate, Strings
 from nearmost.values import Corpus, Neighbors, Vectors, float_rows
-
-Kind = Literal["auto", "flat", "partition"]
-PARTITION_FROM = 20_000
-"""Rows from which on kind="auto" takes a partition: below, looking at every row is about as fast."""
 
 
 class Index:
@@ -79,13 +75,9 @@ class Index:
         vectors = Vectors.of(rows, keys, on_duplicate=on_duplicate)
         if loaded is not None and loaded.dim != vectors.dim:
             raise ShapeError(f"encoder {loaded.spec!r} has dim {loaded.dim}, the vectors have dim {vectors.dim}")
-        packed: Flat | Partition
-        if _partitioned(kind, chosen, len(vectors)):
-            packed = partition(
-                chosen, vectors.rows, quality=_known(quality), seed=seed, n_threads=n_threads, progress=progress
-            )
-        else:
-            packed = Flat.pack(chosen, vectors.rows, n_threads=n_threads, progress=progress)
+        packed = pack(
+            chosen, vectors.rows, kind=kind, quality=quality, seed=seed, n_threads=n_threads, progress=progress
+        )
         recorded = None if loaded is None else RecordedEncoder.of(loaded)
         return cls(Contents(packed, vectors.keys, texts, recorded), encoder=loaded)
 
@@ -125,6 +117,8 @@ class Index:
         *,
         recall: float = 0.95,
         effort: int | None = None,
+        allow: ArrayLike | Iterable[str] | None = None,
+        deny: ArrayLike | Iterable[str] | None = None,
         n_threads: int = 0,
         progress: Progress | None = None,
     ) -> Neighbors:
@@ -134,6 +128,9 @@ class Index:
         queries (``tune`` does so on queries of your own), and 1 is exact. ``effort``, the number of lists to look
         through, takes its place for those who know. A flat index is always exact. Scores are exact in any case.
 
+        ``allow`` and ``deny``, each a bool mask (n,), row numbers or keys, say which rows may be found: the k nearest
+        of those come, however few they are among all.
+
         ``queries`` is one vector (dim,), many (q, dim), one text or a list of texts. One query gives (k,) arrays,
         many give (q, k). Where fewer than k rows exist the rest is -1 and -inf.
         """
@@ -141,7 +138,13 @@ class Index:
         require_recall(recall, effort)
         rows, single = self._query_rows(queries, n_threads)
         found = self._parts().packed.search(
-            rows, int(k), recall=recall, effort=effort, n_threads=n_threads, progress=progress
+            rows,
+            int(k),
+            recall=recall,
+            effort=effort,
+            allowed=Allowed.of(allow, deny, self._parts().keys),
+            n_threads=n_threads,
+            progress=progress,
         )
         return Neighbors(found.ids[0], found.scores[0], found.metric) if single else found
 
@@ -295,20 +298,6 @@ class Index:
 def _require_k(k: object) -> None:
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
         raise InputError(f"k is {k!r}; it must be a whole number of at least 1")
-
-
-def _partitioned(kind: str, metric: Metric, n_rows: int) -> bool:
-    if kind not in ("auto", "flat", "partition"):
-        raise InputError(f'kind is {kind!r}; it must be "auto", "flat" or "partition"')
-    if kind == "partition" and metric.name not in PARTITIONED:
-        raise InputError(f'metric {metric.name!r} has no partitions, only {", ".join(PARTITIONED)}; take kind="flat"')
-    return kind == "partition" or (kind == "auto" and n_rows >= PARTITION_FROM and metric.name in PARTITIONED)
-
-
-def _known(quality: Quality) -> Quality:
-    if quality not in ("fast", "default", "best"):
-        raise InputError(f'quality is {quality!r}; it must be "fast", "default" or "best"')
-    return quality
 
 
 def _unpickle(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Index:
