@@ -148,19 +148,21 @@ class BoundPartition {
 
   // How many of the queries have fewer answers than there are rows for.
   size_t look(const Array<const float, 2>& queries, const Array<int64_t, 2>& ids, const Array<float, 2>& scores,
-              size_t lists, size_t cells, size_t rows, bool estimate, int n_threads, const Progress& progress) const {
+              size_t lists, size_t cells, size_t rows, bool estimate, const Maybe<const uint8_t, 1>& marks,
+              size_t n_marks, int n_threads, const Progress& progress) const {
     const size_t q = queries.shape(0), k = ids.shape(1);
     require(queries.shape(1) == partition_.rows.dim && ids.shape(0) == q && scores.shape(0) == q &&
                 scores.shape(1) == k && lists > 0 && cells > 0,
             "nearmost: queries, ids and scores do not fit together");
     const size_t most = partition_.rows.n + 1;
     const Effort effort = {std::min(lists, kMost), std::min(cells, kMost), std::min(rows, most), estimate};
+    const Allowed allowed = {pointer(marks, {partition_.rows.n}), n_marks};
     run([&] {
-      return search(partition_, effort, queries.data(), q, k, ids.data(), scores.data(), n_threads,
+      return search(partition_, effort, allowed, queries.data(), q, k, ids.data(), scores.data(), n_threads,
                     poll_with(progress));
     });
     size_t short_of = 0;
-    const size_t wanted = std::min(k, partition_.rows.n);
+    const size_t wanted = std::min(k, marks ? std::min(n_marks, partition_.rows.n) : partition_.rows.n);
     for (size_t i = 0; wanted > 0 && i < q; ++i) short_of += ids.data()[i * k + wanted - 1] < 0;
     return short_of;
   }
@@ -241,7 +243,7 @@ void bind_partition(nb::module_& m) {
            "axes_scales"_a.none(), "cells"_a, "cells_scales"_a, "cells_biases"_a, "cells_first"_a, "lists"_a,
            "lists_scales"_a, "lists_biases"_a, "lists_first"_a, "blocks"_a, "slots"_a, "turned"_a)
       .def("search", &BoundPartition::look, "queries"_a, "ids"_a, "scores"_a, "lists"_a, "cells"_a, "rows"_a,
-           "estimate"_a, "n_threads"_a, "progress"_a.none())
+           "estimate"_a, "marks"_a.none(), "n_marks"_a, "n_threads"_a, "progress"_a.none())
       .def("pack", &BoundPartition::pack, "inside"_a, "shift"_a.none(), "half_squares"_a.none(), "eta"_a, "blocks"_a,
            "n_threads"_a, "progress"_a.none());
 }

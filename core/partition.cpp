@@ -45,7 +45,12 @@ struct Coordinates {
 // Searches with buffers of its own: one a thread.
 class Searcher {
  public:
-  explicit Searcher(const Partition& p) : p_(p), wide_(p.frame.dim), inner_(p.frame.inner()) {
+  Searcher(const Partition& p, const Allowed& allowed)
+      : p_(p),
+        allowed_(allowed),
+        most_(allowed.marks ? std::min(allowed.count, p.rows.n) : p.rows.n),
+        wide_(p.frame.dim),
+        inner_(p.frame.inner()) {
     const size_t longest = std::max(p.frame.turned, p.frame.inner());
     words_.resize((longest + 7) / 8 * 2 + 2);
     turned_.resize(p.axes.blocks > 0 ? p.axes.blocks * kPanelRows : 0);
@@ -53,7 +58,7 @@ class Searcher {
   }
 
   void alone(const float* query, Effort effort, size_t k, int64_t* ids, float* scores) {
-    const size_t wanted = std::min(k, p_.rows.n);
+    const size_t wanted = std::min(k, most_);
     const size_t all_lists = p_.lists.blocks * kPanelRows, all_cells = cells_.size();
     TopK best;
     for (;;) {
@@ -79,7 +84,7 @@ class Searcher {
   // list's codes are read once for several queries.
   void together(const float* queries, size_t n, const Effort& effort, size_t k, int64_t* ids, float* scores,
                 const GoOn& go_on) {
-    const size_t wanted = std::min(k, p_.rows.n), dim = p_.rows.dim;
+    const size_t wanted = std::min(k, most_), dim = p_.rows.dim;
     coordinates_.resize(n);
     keepers_.resize(n);
     jobs_.clear();
@@ -215,10 +220,19 @@ class Searcher {
                               p_.offsets()};
       uint32_t* slots = keeper.ids_end();
       const size_t found = kernels().nibbles(blocks, keeper.threshold(), keeper.scores_end(), slots);
-      for (size_t i = 0; i < found; ++i) slots[i] += uint32_t(b * kListRows);
-      keeper.add(found);
+      size_t kept = 0;
+      float* scores = keeper.scores_end();
+      for (size_t i = 0; i < found; ++i) {
+        const size_t slot = b * kListRows + slots[i];
+        if (allowed_.marks && !may_be_found(p_.slots[slot])) continue;
+        scores[kept] = scores[i];
+        slots[kept++] = uint32_t(slot);
+      }
+      keeper.add(kept);
     }
   }
+
+  bool may_be_found(uint32_t row) const { return row < p_.rows.n && allowed_.marks[row]; }
 
   void rescore(const float* query, const Effort& effort, Keeper& keeper, TopK& best) {
     keeper.settle();
@@ -252,6 +266,8 @@ class Searcher {
   }
 
   const Partition& p_;
+  const Allowed& allowed_;
+  const size_t most_;  // rows that may be found
   TopK best_;
   std::vector<double> wide_, exact_;
   std::vector<float> inner_, turned_, cells_;
@@ -266,18 +282,18 @@ class Searcher {
 
 }  // namespace
 
-bool search(const Partition& partition, const Effort& effort, const float* queries, size_t n_queries, size_t k,
-            int64_t* ids, float* scores, int n_threads, const Poll& poll) {
+bool search(const Partition& partition, const Effort& effort, const Allowed& allowed, const float* queries,
+            size_t n_queries, size_t k, int64_t* ids, float* scores, int n_threads, const Poll& poll) {
   if (n_queries == 0 || k == 0) return true;
   const size_t dim = partition.rows.dim;
   if (n_queries < kFewQueries)
     return parallel_for(n_queries, n_threads, poll, [&](size_t q, const GoOn&) {
-      Searcher(partition).alone(queries + q * dim, effort, k, ids + q * k, scores + q * k);
+      Searcher(partition, allowed).alone(queries + q * dim, effort, k, ids + q * k, scores + q * k);
     });
   return parallel_for((n_queries + kGroup - 1) / kGroup, n_threads, poll, [&](size_t group, const GoOn& go_on) {
     const size_t q = group * kGroup;
-    Searcher(partition).together(queries + q * dim, std::min(kGroup, n_queries - q), effort, k, ids + q * k,
-                                 scores + q * k, go_on);
+    Searcher(partition, allowed)
+        .together(queries + q * dim, std::min(kGroup, n_queries - q), effort, k, ids + q * k, scores + q * k, go_on);
   });
 }
 

@@ -45,6 +45,12 @@ struct Effort {
   bool estimate = false;      // leave the estimated scores and their order as they are: for calibration
 };
 
+// The rows that may be found: those with a mark; marks null for all.
+struct Allowed {
+  const uint8_t* marks = nullptr;  // (n,)
+  size_t count = 0;                // of the marked rows
+};
+
 // Packs vectors (16 blocks, dim): biases become -weight |vector + shift|^2 (shift null: 0), or -1e30 where not used.
 void pack_panels(const float* values, const uint8_t* used, const float* shift, float weight, size_t dim,
                  const PanelArrays<true>& out);
@@ -56,7 +62,7 @@ bool pack_lists(const Partition& partition, const float* inside, const float* sh
 
 // ids and scores (n_queries, k), nearest first, exact scores unless estimates are wanted; -1 and -inf where fewer rows
 // were found, which is only where the lists do not hold every row. False where poll stopped it.
-bool search(const Partition& partition, const Effort& effort, const float* queries, size_t n_queries, size_t k,
-            int64_t* ids, float* scores, int n_threads, const Poll& poll);
+bool search(const Partition& partition, const Effort& effort, const Allowed& allowed, const float* queries,
+            size_t n_queries, size_t k, int64_t* ids, float* scores, int n_threads, const Poll& poll);
 
 }  // namespace nearmost

@@ -133,7 +133,10 @@ void look_in_lists(Source& source) {
   std::unique_ptr<int64_t[]> ids(new int64_t[n_queries * k]);
   std::unique_ptr<float[]> scores(new float[n_queries * k]);
   const Effort effort = {1 + source.below(90), 1 + source.below(40), source.below(100)};
-  search(p, effort, queries.get(), n_queries, k, ids.get(), scores.get(), 1, nullptr);
+  auto marks = source.array<uint8_t>(n);
+  Allowed allowed = {source.byte() & 1 ? marks.get() : nullptr, 0};
+  for (size_t i = 0; i < n; ++i) allowed.count += marks[i] != 0;
+  search(p, effort, allowed, queries.get(), n_queries, k, ids.get(), scores.get(), 1, nullptr);
   for (size_t i = 0; i < n_queries * k; ++i)
     if (ids[i] < -1 || ids[i] >= int64_t(n)) __builtin_trap();
 }

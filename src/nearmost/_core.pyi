@@ -123,6 +123,8 @@ class Partition:
         cells: int,
         rows: int,
         estimate: bool,
+        marks: NDArray[np.uint8] | None,
+        n_marks: int,
         n_threads: int,
         progress: Progress | None,
     ) -> int: ...

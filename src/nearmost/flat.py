@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost import _core
+from nearmost.allowed import Allowed
 from nearmost.errors import DamagedFileError, InputError
 from nearmost.metrics import Metric
 from nearmost.values import CHECK_ROWS, Neighbors
@@ -88,12 +89,15 @@ class Flat:
         *,
         recall: float = 1.0,
         effort: int | None = None,
+        allowed: Allowed | None = None,
         n_threads: int = 0,
         progress: Progress | None = None,
     ) -> Neighbors:
         """The k best rows of each query, exactly whatever is asked for: queries float32 (q, dim) in, (q, k) out."""
         if self.metric.name == "hamming":
             _require_bits(queries, "queries")
+        if allowed is not None:
+            return self._search_some(queries, k, allowed, n_threads, progress)
         ids = np.empty((len(queries), k), dtype=np.int64)
         scores = np.empty((len(queries), k), dtype=np.float32)
         get = self.arrays.get
@@ -114,6 +118,34 @@ class Flat:
             n_threads,
             progress,
         )
+        return Neighbors(ids, scores, self.metric)
+
+    def _search_some(
+        self, queries: NDArray[np.float32], k: int, allowed: Allowed, n_threads: int, progress: Progress | None
+    ) -> Neighbors:
+        """Among some of the rows: those packed by themselves, or, where most are allowed, more answers than wanted."""
+        wanted = min(k, allowed.count)
+        ids = np.full((len(queries), k), -1, dtype=np.int64)
+        scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
+        most = 2 * wanted * self.n_rows // max(1, allowed.count) + 16
+        if "rows" in self.arrays and (allowed.count * 10 < self.n_rows or most > self.n_rows // 4):
+            rows = allowed.rows
+            of_them = Flat.pack(self.metric, self.arrays["rows"][rows], n_threads=n_threads)
+            found = of_them.search(queries, wanted, n_threads=n_threads, progress=progress)
+            ids[:, :wanted], scores[:, :wanted] = rows[found.ids], found.scores
+            return Neighbors(ids, scores, self.metric)
+        left = np.arange(len(queries))
+        while len(left) and wanted:
+            found = self.search(queries[left], min(most, self.n_rows), n_threads=n_threads, progress=progress)
+            good = allowed.marks[found.ids] != 0
+            full = good.sum(axis=1) >= wanted
+            for query in np.flatnonzero(full):
+                kept = np.flatnonzero(good[query])[:wanted]
+                ids[left[query], :wanted], scores[left[query], :wanted] = (
+                    found.ids[query, kept],
+                    found.scores[query, kept],
+                )
+            left, most = left[~full], most * 4
         return Neighbors(ids, scores, self.metric)
 
     def vector(self, row: int) -> NDArray[np.float32]:

@@ -6,27 +6,24 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nearmost import _core, store
+from nearmost import store
+from nearmost.allowed import Allowed
 from nearmost.contents import Contents
 from nearmost.encoders import Encoder, Fitted, load_encoder
 from nearmost.encoders.recorded import RecordedEncoder
 from nearmost.errors import EncoderError, FormatError, InputError, ShapeError
-from nearmost.flat import Flat, Progress
+from nearmost.flat import Progress
 from nearmost.metrics import Metric, metric_named
-from nearmost.partition import METRICS as PARTITIONED
 from nearmost.partition import Partition, require_recall
-from nearmost.partitioning import Quality, measure, partition
+from nearmost.partitioning import Kind, Quality, measure, pack
+from nearmost.queries import query_rows, whole
 from nearmost.strings import Keys, OnDuplicate, Strings
-from nearmost.values import Corpus, Neighbors, Vectors, float_rows
-
-Kind = Literal["auto", "flat", "partition"]
-PARTITION_FROM = 20_000
-"""Rows from which on kind="auto" takes a partition: below, looking at every row is about as fast."""
+from nearmost.values import Corpus, Neighbors, Vectors
 
 
 class Index:
@@ -82,13 +79,9 @@ class Index:
         vectors = Vectors.of(rows, keys, on_duplicate=on_duplicate)
         if loaded is not None and loaded.dim != vectors.dim:
             raise ShapeError(f"encoder {loaded.spec!r} has dim {loaded.dim}, the vectors have dim {vectors.dim}")
-        packed: Flat | Partition
-        if _partitioned(kind, chosen, len(vectors)):
-            packed = partition(
-                chosen, vectors.rows, quality=_known(quality), seed=seed, n_threads=n_threads, progress=progress
-            )
-        else:
-            packed = Flat.pack(chosen, vectors.rows, n_threads=n_threads, progress=progress)
+        packed = pack(
+            chosen, vectors.rows, kind=kind, quality=quality, seed=seed, n_threads=n_threads, progress=progress
+        )
         recorded = None if loaded is None else RecordedEncoder.of(loaded)
         return cls(Contents(packed, vectors.keys, texts, recorded), encoder=loaded)
 
@@ -127,6 +120,8 @@ class Index:
         *,
         recall: float = 0.95,
         effort: int | None = None,
+        allow: ArrayLike | Iterable[str] | None = None,
+        deny: ArrayLike | Iterable[str] | None = None,
         n_threads: int = 0,
         progress: Progress | None = None,
     ) -> Neighbors:
@@ -136,15 +131,24 @@ class Index:
         queries (``tune`` does so on queries of your own), and 1 is exact. ``effort``, the number of lists to look
         through, takes its place for those who know. A flat index is always exact. Scores are exact in any case.
 
+        ``allow`` and ``deny``, each a bool mask (n,), row numbers or keys, say which rows may be found: the k nearest
+        of those come, however few they are among all.
+
         ``queries`` is one vector (dim,), many (q, dim), one text or a list of texts. One query gives (k,) arrays,
         many give (q, k). Where fewer than k rows exist the rest is -1 and -inf.
         """
-        k = _whole(k, "k", 1)
-        n_threads = _whole(n_threads, "n_threads", 0)
+        k = whole(k, "k", 1)
+        n_threads = whole(n_threads, "n_threads", 0)
         require_recall(recall, effort)
         rows, single = self._query_rows(queries, n_threads)
         found = self._parts().packed.search(
-            rows, k, recall=recall, effort=effort, n_threads=n_threads, progress=progress
+            rows,
+            k,
+            recall=recall,
+            effort=effort,
+            allowed=Allowed.of(allow, deny, self._parts().keys),
+            n_threads=n_threads,
+            progress=progress,
         )
         return Neighbors(found.ids[0], found.scores[0], found.metric) if single else found
 
@@ -160,7 +164,7 @@ class Index:
         """(key, score) of the k rows nearest to a row, a text or a vector; a row is not its own neighbour."""
         if sum(given is not None for given in (key, text, vector)) != 1:
             raise InputError("nearest wants one of a key, text=... or vector=...")
-        k = _whole(k, "k", 1)
+        k = whole(k, "k", 1)
         own = -1
         query: Any = text if vector is None else np.asarray(vector)
         if key is not None:
@@ -277,49 +281,11 @@ class Index:
         return self._contents
 
     def _query_rows(self, queries: Any, n_threads: int) -> tuple[NDArray[np.float32], bool]:
-        """The queries as float32 (q, dim), and whether a single one was given."""
-        if type(queries) is np.ndarray and queries.dtype == np.float32 and queries.shape == (self.dim,):
-            one = np.ascontiguousarray(queries)
-            if _core.all_finite(one):  # what comes most often takes the shortest way
-                return one[None], True
-        if isinstance(queries, str):
-            return self._checked(self.encoder.encode([queries], n_threads=n_threads)), True
-        if isinstance(queries, Sequence) and len(queries) and all(isinstance(query, str) for query in queries):
-            return self._checked(self.encoder.encode(queries, n_threads=n_threads)), False
-        if not isinstance(queries, Sequence):
-            queries = np.atleast_1d(np.asarray(queries))
-        if len(queries) == 0:
-            return np.empty((0, self.dim), dtype=np.float32), False
-        single = np.ndim(queries[0]) == 0
-        return self._checked([queries] if single else queries), single
-
-    def _checked(self, queries: Any) -> NDArray[np.float32]:
-        rows = float_rows(queries, "queries")
-        if rows.shape[1] != self.dim:
-            recorded = self._parts().encoder
-            made = "" if recorded is None else f" (built with encoder {recorded.spec!r})"
-            raise ShapeError(f"queries have dim {rows.shape[1]}, the index has dim {self.dim}{made}")
-        return rows
-
-
-def _whole(number: Any, name: str, least: int) -> int:
-    if isinstance(number, bool) or not isinstance(number, int | np.integer) or not least <= number < 1 << 31:
-        raise InputError(f"{name} is {number!r}; it must be a whole number of at least {least}")
-    return int(number)
-
-
-def _partitioned(kind: str, metric: Metric, n_rows: int) -> bool:
-    if kind not in ("auto", "flat", "partition"):
-        raise InputError(f'kind is {kind!r}; it must be "auto", "flat" or "partition"')
-    if kind == "partition" and metric.name not in PARTITIONED:
-        raise InputError(f'metric {metric.name!r} has no partitions, only {", ".join(PARTITIONED)}; take kind="flat"')
-    return kind == "partition" or (kind == "auto" and n_rows >= PARTITION_FROM and metric.name in PARTITIONED)
-
-
-def _known(quality: Quality) -> Quality:
-    if quality not in ("fast", "default", "best"):
-        raise InputError(f'quality is {quality!r}; it must be "fast", "default" or "best"')
-    return quality
+        parts = self._parts()
+        made = "" if parts.encoder is None else f" (built with encoder {parts.encoder.spec!r})"
+        return query_rows(
+            queries, parts.packed.dim, made, lambda texts: self.encoder.encode(texts, n_threads=n_threads)
+        )
 
 
 def _unpickle(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Index:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost import _core
+from nearmost.allowed import Allowed
 from nearmost.calibrate import Calibration, Step
 from nearmost.errors import DamagedFileError, InputError
 from nearmost.flat import Flat, Progress
@@ -23,6 +24,9 @@ from nearmost.values import Neighbors
 
 METRICS = ("cosine", "euclidean", "dot")
 """The metrics that have partitions; manhattan and hamming are searched flat."""
+
+FEW = 10_000
+"""So few rows that may be found are all looked at."""
 
 SECTIONS: dict[str, tuple[type[np.generic], int]] = {
     "rows": (np.float32, 2),
@@ -106,6 +110,7 @@ class Partition:
         *,
         recall: float = 0.95,
         effort: int | None = None,
+        allowed: Allowed | None = None,
         n_threads: int = 0,
         progress: Progress | None = None,
     ) -> Neighbors:
@@ -113,6 +118,8 @@ class Partition:
 
         ``effort``, the number of lists that are looked through, takes the place of ``recall``. recall=1 is exact.
         """
+        if allowed is not None:
+            return self._search_some(queries, k, allowed, recall, effort, n_threads, progress)
         if effort is not None:
             wanted = self.calibration.at(int(effort), k)
         else:
@@ -125,6 +132,28 @@ class Partition:
             wanted = found
         return self.look(queries, k, lists=wanted.lists, rows=wanted.rows, n_threads=n_threads, progress=progress)
 
+    def _search_some(
+        self,
+        queries: NDArray[np.float32],
+        k: int,
+        allowed: Allowed,
+        recall: float,
+        effort: int | None,
+        n_threads: int,
+        progress: Progress | None,
+    ) -> Neighbors:
+        """``search`` among some of the rows: their k nearest lie as far as the k / share nearest of all rows do."""
+        farther = math.ceil(k * self.n_rows / max(1, allowed.count))
+        step = self.calibration.for_recall(recall, farther) if effort is None else self.calibration.at(effort, k)
+        few = allowed.count <= FEW or allowed.count <= k
+        if few or step is None or (effort is None and step.lists > self.n_lists // 2):
+            return self.flat.search(queries, k, allowed=allowed, n_threads=n_threads, progress=progress)
+        near = self.calibration.for_recall(recall, k) if effort is None else step
+        rows = max(near.rows if near else step.rows, k)
+        return self.look(
+            queries, k, lists=step.lists, rows=rows, allowed=allowed, n_threads=n_threads, progress=progress
+        )
+
     def look(
         self,
         queries: NDArray[np.float32],
@@ -132,15 +161,21 @@ class Partition:
         *,
         lists: int,
         rows: int,
+        allowed: Allowed | None = None,
         n_threads: int = 0,
         progress: Progress | None = None,
     ) -> Neighbors:
         """The k best of the ``rows`` most promising rows in the ``lists`` most promising lists."""
         ids = np.empty((len(queries), k), dtype=np.int64)
         scores = np.empty((len(queries), k), dtype=np.float32)
-        if self._core.search(queries, ids, scores, lists, _cells(lists), rows, False, n_threads, progress):
-            short = ids[:, min(k, self.n_rows) - 1] < 0  # only where lists lack rows, as in a damaged file
-            ids[short], scores[short] = self.flat.search(queries[short], k, n_threads=n_threads)
+        marks, n_marks = (None, 0) if allowed is None else (allowed.marks, allowed.count)
+        if self._core.search(
+            queries, ids, scores, lists, _cells(lists), rows, False, marks, n_marks, n_threads, progress
+        ):
+            short = (
+                ids[:, min(k, n_marks if allowed else self.n_rows) - 1] < 0
+            )  # only where lists lack rows, as in a damaged file
+            ids[short], scores[short] = self.flat.search(queries[short], k, allowed=allowed, n_threads=n_threads)
         return Neighbors(ids, scores, self.metric)
 
     def promising(
@@ -149,7 +184,7 @@ class Partition:
         """The ``rows`` rows that ``look`` would score, the most promising first, -1 where there are no more."""
         ids = np.empty((len(queries), rows), dtype=np.int64)
         scores = np.empty((len(queries), rows), dtype=np.float32)
-        self._core.search(queries, ids, scores, lists, _cells(lists), rows, True, n_threads, None)
+        self._core.search(queries, ids, scores, lists, _cells(lists), rows, True, None, 0, n_threads, None)
         return ids
 
     def pack(

@@ -11,12 +11,19 @@ from numpy.typing import NDArray
 
 from nearmost import _core
 from nearmost.calibrate import KS, Calibration, calibrate
-from nearmost.flat import Progress, aligned
+from nearmost.errors import InputError
+from nearmost.flat import Flat, Progress, aligned
 from nearmost.metrics import Metric
-from nearmost.partition import Partition
+from nearmost.partition import METRICS, Partition
 
+Kind = Literal["auto", "flat", "partition"]
 Quality = Literal["fast", "default", "best"]
 Floats = NDArray[np.float32]
+
+PARTITION_FROM = 20_000
+"""Rows from which on kind="auto" takes a partition: below, looking at every row is about as fast."""
+EFFORTS = {"fast": (4, 0), "default": (8, 1), "best": (12, 3)}
+"""Quality -> cells whose lists a row is compared with, and rounds of k-means over all lists."""
 
 PANEL, LIST = 16, 8  # rows of a block: of centroids in 8-bit codes, of rows in 4-bit ones
 NO_ROW = np.uint32(0xFFFFFFFF)
@@ -42,7 +49,9 @@ class Recipe:
         """The one that measured best: see docs/partition.md."""
         inner = dim + (metric.name == "dot")
         turned = inner if inner <= UNTURNED else min(inner, 192 if dim <= 512 else 96)
-        width, rounds = {"fast": (4, 0), "default": (8, 1), "best": (12, 3)}[quality]
+        if quality not in EFFORTS:
+            raise InputError(f"quality is {quality!r}; it must be one of {', '.join(EFFORTS)}")
+        width, rounds = EFFORTS[quality]
         euclidean = metric.name == "euclidean"
         return cls(
             turned=turned,
@@ -52,6 +61,26 @@ class Recipe:
             rounds=rounds,
             seed=seed,
         )
+
+
+def pack(
+    metric: Metric,
+    rows: Floats,
+    *,
+    kind: Kind = "auto",
+    quality: Quality = "default",
+    seed: int = 0,
+    n_threads: int = 0,
+    progress: Progress | None = None,
+) -> Flat | Partition:
+    """The rows ready to be searched, in the kind that is asked for, or in the faster one."""
+    if kind not in ("auto", "flat", "partition"):
+        raise InputError(f"kind is {kind!r}; it must be one of auto, flat, partition")
+    if kind == "partition" and metric.name not in METRICS:
+        raise InputError(f"metric {metric.name!r} has no partitions, only {', '.join(METRICS)}; take kind='flat'")
+    if kind == "partition" or (kind == "auto" and len(rows) >= PARTITION_FROM and metric.name in METRICS):
+        return partition(metric, rows, quality=quality, seed=seed, n_threads=n_threads, progress=progress)
+    return Flat.pack(metric, rows, n_threads=n_threads, progress=progress)
 
 
 def partition(

@@ -1,0 +1,51 @@
+"""What people search with, as rows: one vector or many, one text or several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearmost import _core
+from nearmost.errors import InputError, ShapeError
+from nearmost.values import float_rows
+
+Encode = Callable[[Sequence[str]], NDArray[np.float32]]
+
+
+def query_rows(queries: Any, dim: int, made: str, encode: Encode) -> tuple[NDArray[np.float32], bool]:
+    """The queries as finite float32 (q, dim), and whether a single one was given.
+
+    ``queries`` is a vector (dim,), vectors (q, dim), a text or a list of texts, which ``encode`` turns into vectors.
+    ``made`` says in a ShapeError what the dim comes from.
+    """
+    if type(queries) is np.ndarray and queries.dtype == np.float32 and queries.shape == (dim,):
+        one = np.ascontiguousarray(queries)
+        if _core.all_finite(one):  # what comes most often takes the shortest way
+            return one[None], True
+    if isinstance(queries, str):
+        return _fitting(encode([queries]), dim, made), True
+    if not isinstance(queries, Sequence):
+        queries = np.atleast_1d(np.asarray(queries))
+    if len(queries) == 0:
+        return np.empty((0, dim), dtype=np.float32), False
+    if isinstance(queries, Sequence) and all(isinstance(query, str) for query in queries):
+        return _fitting(encode(queries), dim, made), False
+    single = np.ndim(queries[0]) == 0
+    return _fitting([queries] if single else queries, dim, made), single
+
+
+def whole(number: Any, name: str, least: int) -> int:
+    """``number`` as an int. Raises InputError for anything but a whole number from ``least`` to 2^31 - 1."""
+    if isinstance(number, bool) or not isinstance(number, int | np.integer) or not least <= number < 1 << 31:
+        raise InputError(f"{name} is {number!r}; it must be a whole number of at least {least}")
+    return int(number)
+
+
+def _fitting(queries: Any, dim: int, made: str) -> NDArray[np.float32]:
+    rows = float_rows(queries, "queries")
+    if rows.shape[1] != dim:
+        raise ShapeError(f"queries have dim {rows.shape[1]}, the index has dim {dim}{made}")
+    return rows
