@@ -146,7 +146,7 @@ def test_the_core_is_built_for_any_machine_and_to_the_last_bit():
 def test_only_the_bindings_of_the_core_know_python_and_nothing_prints():
     for path in (ROOT / "core").iterdir():
         text = path.read_text()
-        assert ("nanobind" in text) == (path.name in ("module.cpp", "bind.h", "bind_partition.cpp")), path
+        assert ("nanobind" in text) == (path.name in ("module.cpp", "bind.h")), path
         assert not re.search(r"\b(printf|std::c(out|err)|exit|abort)\b", text), path
 
 
