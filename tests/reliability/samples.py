@@ -45,8 +45,17 @@ def contents(metric: str, rows: int, dim: int, *, keys: bool, texts: bool, encod
     )
 
 
+PARTITIONS = [("cosine", 300, 10), ("euclidean", 90, 130), ("dot", 40, 5)]
+"""(metric, rows, dim) of the files whose rows lie in lists; more than 112 columns are turned."""
+
+
 def every_sample(folder: Path) -> Iterator[Path]:
-    """Files of each metric: bare, with keys, with keys and texts, and with an encoder's sections too."""
+    """Files of each metric: bare, with keys, with keys and texts, with an encoder's sections; and some partitions."""
+    for metric, rows, dim in PARTITIONS:
+        path = folder / f"partition-{metric}.nearmost"
+        values = np.random.default_rng([rows, dim]).normal(size=(rows, dim))
+        Index.build(values, metric=metric, kind="partition").save(path)
+        yield path
     for metric in METRICS:
         for rows, dim, extras in SIZES:
             path = folder / f"{metric}-{rows}.nearmost"
@@ -70,6 +79,8 @@ def answers(index: Index) -> list[object]:
         queries = (queries > 0).astype(np.float32)
     for asked, k in ((queries, 3), (queries[1 % len(queries)], rows + 2 if rows < 1 << 10 else 20)):
         ids, scores = index.search(asked, k)
+        heard += [ids.tobytes(), scores.tobytes()]
+        ids, scores = index.search(asked, k, recall=0.5, deny=[0, 2][: rows // 2])
         heard += [ids.tobytes(), scores.tobytes()]
     picked = sorted({0, rows // 2, rows - 1} & set(range(rows)))
     heard += [_said(index, row) for row in picked]
