@@ -21,10 +21,12 @@ case $(uname -m) in
     common="$common -DNEARMOST_X86"
     avx2="-mavx2 -mfma -msse4.2"
     compile "$core/kernels_avx2.cpp" $avx2
-    compile "$core/kernels_avx512.cpp" $avx2 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512vpopcntdq
+    avx512="$avx2 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512vpopcntdq"
+    compile "$core/kernels_avx512.cpp" $avx512
+    compile "$core/kernels_amx.cpp" $avx512 -mamx-tile -mamx-int8
     ;;
 esac
-for source in kernels kernels_generic pack query flat keys parallel frame partition; do compile "$core/$source.cpp"; done
+for source in kernels kernels_generic pack query scan flat keys parallel frame partition; do compile "$core/$source.cpp"; done
 compile "$here/readers.cpp"
 "$clang" $common -fsanitize=fuzzer $objects -lpthread -o "$build/readers"
 [ -n "${2:-}" ] && export NEARMOST_ISA="$2"
