@@ -102,10 +102,9 @@ class Index:
         index = cls(contents)
         index._lies_at(path, stored.checksum)
         if encoder is not None:
-            index._encoder = contents.encoder.given(encoder) if contents.encoder else load_encoder(encoder)
-            if index._encoder.dim != contents.packed.dim:
-                found = f"encoder {index._encoder.spec!r} has dim {index._encoder.dim}"
-                raise ShapeError(f"{found}, the index has dim {contents.packed.dim}")
+            made = index._encoder = contents.encoder.given(encoder) if contents.encoder else load_encoder(encoder)
+            if made.dim != contents.packed.dim:
+                raise ShapeError(f"encoder {made.spec!r} has dim {made.dim}, the index has dim {contents.packed.dim}")
         return index
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -159,6 +158,7 @@ class Index:
         text: str | None = None,
         vector: ArrayLike | None = None,
         k: int = 10,
+        recall: float = 0.95,
         n_threads: int = 0,
     ) -> list[tuple[str, float]]:
         """(key, score) of the k rows nearest to a row, a text or a vector; a row is not its own neighbour."""
@@ -170,7 +170,7 @@ class Index:
         if key is not None:
             own = self._parts().keys.row(key)
             query = self._parts().packed.vector(own)
-        ids, scores = self.search(query, k + (own >= 0), n_threads=n_threads)
+        ids, scores = self.search(query, k + (own >= 0), recall=recall, n_threads=n_threads)
         if ids.ndim != 1:
             raise ShapeError(f"nearest takes one vector, not {len(ids)}; use search for many")
         pairs = zip(ids.tolist(), scores.tolist(), strict=True)

@@ -146,3 +146,18 @@ def test_the_choices_are_those_of_the_library():
     hints = get_type_hints(index)
     assert set(get_args(hints["metric"])) == set(METRICS)
     assert get_args(hints["on_duplicate"]) == get_args(OnDuplicate)
+
+
+def test_a_partition_is_built_searched_and_told_of(command, tmp_path):
+    np.save(tmp_path / "v.npy", np.random.default_rng(0).normal(size=(2000, 8)).astype(np.float32))
+    built = command(
+        "index", tmp_path / "v.npy", "-o", tmp_path / "v.nearmost", "--kind", "partition", "--quality", "fast"
+    )
+    assert built.status == 0
+    told = command("info", tmp_path / "v.nearmost")
+    assert "(partition)" in told.out
+    assert "recall@10" in told.out
+    exact = command("search", tmp_path / "v.nearmost", "--key", "7", "--recall", "1", "--json")
+    near = command("search", tmp_path / "v.nearmost", "--key", "7", "--recall", "0.9", "--json")
+    assert exact.status == near.status == 0
+    assert command("search", tmp_path / "v.nearmost", "--key", "7", "--recall", "2").status == 1

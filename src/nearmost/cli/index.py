@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import CycloptsError, Parameter
 
@@ -58,6 +58,12 @@ def index(
         Literal["error", "first", "last"], Parameter(help="What to do where two rows have the same key.")
     ] = "error",
     keys: Annotated[str | None, Parameter(metavar="FILE", help="For vectors: a text file with a key a line.")] = None,
+    kind: Annotated[
+        Literal["auto", "flat", "partition"], Parameter(help="flat looks at every row; auto does up to 20,000 rows.")
+    ] = "auto",
+    quality: Annotated[
+        Literal["fast", "default", "best"], Parameter(help="Of a partition: time to build for time to search.")
+    ] = "default",
     limit: Annotated[int | None, Parameter(metavar="N", help="Take the first rows only.")] = None,
     threads: Threads = 0,
     as_json: Json = False,
@@ -82,17 +88,18 @@ def index(
         )
     if keys is not None and not vectors:
         raise CycloptsError(msg="--keys is for vectors; --key names the column of keys of texts.")
+    packing: dict[str, Any] = {"metric": metric, "kind": kind, "quality": quality, "n_threads": threads}
     if vectors:
         with step("reading"):
             rows = read_vectors(vectors[0], keys=keys, key=key or "key", on_duplicate=on_duplicate, limit=limit)
         with step("packing") as progress:
-            built = Index.build(rows, metric=metric, encoder=loaded, n_threads=threads, progress=progress)
+            built = Index.build(rows, encoder=loaded, progress=progress, **packing)
     else:
         loaded = loaded or load_encoder("minilm")  # before a long read, not after it
         with step("reading") as progress:
             corpus = read_corpus(paths, text=text, key=key, limit=limit, on_duplicate=on_duplicate, progress=progress)
         with step("encoding") as progress:
-            built = Index.build(corpus, metric=metric, encoder=loaded, n_threads=threads, progress=progress)
+            built = Index.build(corpus, encoder=loaded, progress=progress, **packing)
     save(built, output)
     if as_json:
         print_json(built.info())

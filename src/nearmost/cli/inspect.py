@@ -74,5 +74,14 @@ def _facts(inside: dict[str, Any]) -> dict[str, str]:
         "encoder": inside["encoder"] or "none: built from vectors",
         "keys": inside["keys"],
         "texts": inside["texts"],
+        **_recall(inside.get("calibration", {}).get("steps", {})),
         **{f"  {name}": n_bytes(size) for name, size in sections.items()},
+    }
+
+
+def _recall(steps: dict[str, list[list[float]]]) -> dict[str, str]:
+    """What a partition was calibrated to find: for each k, recall after looking through so many lists."""
+    return {
+        f"recall@{k}": ", ".join(f"{recall:.3f} ({lists:.0f} lists)" for lists, _, recall, _ in ladder)
+        for k, ladder in steps.items()
     }

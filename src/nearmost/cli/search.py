@@ -41,6 +41,9 @@ def search(
         str | None,
         Parameter(metavar="SPEC", help="What turns the question into a vector, where the index does not say."),
     ] = None,
+    recall: Annotated[
+        float, Parameter(metavar="R", help="Share of the nearest to find, in indexes of 20,000 rows or more; 1: all.")
+    ] = 0.95,
     as_json: Json = False,
 ) -> None:
     """Print the nearest rows: rank, score (larger is nearer), key and text.
@@ -54,7 +57,7 @@ def search(
         raise CycloptsError(msg="search wants a question or --key KEY, one of the two.")
     with Index.open(file, encoder=encoder) as opened:
         if key is not None:
-            pairs = opened.nearest(key, k=k)
+            pairs = opened.nearest(key, k=k, recall=recall)
             ids = [opened.keys.row(found) for found, _ in pairs]
             show(opened, {"key": key}, ids, [score for _, score in pairs], as_json=as_json)
         elif encoder is None and opened.info()["encoder"] is None:
@@ -65,14 +68,15 @@ def search(
                 "say --encoder SPEC, or --key KEY for the neighbours of a row"
             )
         else:
-            ask(opened, _lines() if words == "-" else iter([words]), k, as_json=as_json, headed=words == "-")
+            questions = _lines() if words == "-" else iter([words])
+            ask(opened, questions, k, recall, as_json=as_json, headed=words == "-")
 
 
-def ask(opened: Index, questions: Iterator[str], k: int, *, as_json: bool, headed: bool) -> None:
+def ask(opened: Index, questions: Iterator[str], k: int, recall: float = 0.95, *, as_json: bool, headed: bool) -> None:
     """Prints the answers to the questions, in their order; ``headed``: with the question above."""
     size = 1 if sys.stdin is not None and sys.stdin.isatty() else BATCH
     while batch := list(islice(questions, size)):
-        found = opened.search(batch, k)
+        found = opened.search(batch, k, recall=recall)
         for question, ids, scores in zip(batch, found.ids.tolist(), found.scores.tolist(), strict=True):
             show(opened, {"query": question}, ids, scores, as_json=as_json, heading=question if headed else None)
 
