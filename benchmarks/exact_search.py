@@ -34,7 +34,7 @@ SINGLES = 20
 def searchers(rows: datasets.Rows, threads: int) -> dict[str, Search]:
     """Name -> unit queries in, ids of the k nearest out."""
     normal = datasets.unit(rows)
-    index = nearmost.Index.build(rows, n_threads=threads)
+    index = nearmost.Index.build(rows, kind="flat", n_threads=threads)
     found: dict[str, Search] = {"nearmost": lambda queries: index.search(queries, K, n_threads=threads).ids}
 
     def with_numpy(queries: datasets.Rows) -> np.ndarray:
