@@ -41,7 +41,7 @@ def plug_ins(monkeypatch):
             importlib.metadata.EntryPoint("minilm", f"{__name__}:Lengths", group),
         ]
     )
-    monkeypatch.setattr("nearmost.encoders.registry.entry_points", points.select)
+    monkeypatch.setattr("importlib.metadata.entry_points", points.select)
 
 
 def test_an_encoder_is_given_back_as_it_is():

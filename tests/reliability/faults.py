@@ -83,7 +83,7 @@ class Range:
     """A folder in which saves are shot at."""
 
     def __init__(self, folder: Path) -> None:
-        self.library = ctypes.CDLL(None)
+        self.shim = ctypes.CDLL(None)
         self.target = folder / "index.nearmost"
         self.leftover = folder / f".{self.target.name}.0123456789abcdef.partial"
         self.outcomes: Counter[str] = Counter()
@@ -92,10 +92,10 @@ class Range:
     def calls(self, *, replaces: bool) -> int:
         """How many calls there are to fail."""
         self.set_up(replaces)
-        self.library.faults_arm(1 << 30, 0)
+        self.shim.faults_arm(1 << 30, 0)
         save(self.target, 1)
-        n = int(self.library.faults_calls())
-        self.library.faults_arm(-1, 0)
+        n = int(self.shim.faults_calls())
+        self.shim.faults_arm(-1, 0)
         return n
 
     def set_up(self, replaces: bool) -> None:
@@ -110,7 +110,7 @@ class Range:
         self.set_up(replaces)
 
         def work() -> None:
-            self.library.faults_arm(n, 1 + KINDS.index(kind))
+            self.shim.faults_arm(n, 1 + KINDS.index(kind))
             save(self.target, 1)
 
         status = in_a_child(work)

@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Callable
-from importlib.metadata import entry_points
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from nearmost.encoders.protocol import Encoder, State
 from nearmost.errors import EncoderError, InputError, MissingExtraError, UnknownEncoderError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "nearmost.encoders"
 
@@ -48,7 +51,7 @@ def load_encoder(spec: str | Encoder, *, state: State | None = None) -> Encoder:
                 f"the plug-in of {spec!r} made {type(encoder).__name__}, which lacks spec, dim or encode"
             )
         return encoder
-    known = ", ".join([*KNOWN_SPECS, *sorted({point.name for point in entry_points(group=GROUP)} - set(BUILT_IN))])
+    known = ", ".join([*KNOWN_SPECS, *sorted({point.name for point in _points()} - set(BUILT_IN))])
     raise UnknownEncoderError(f"no encoder answers to {spec!r}; known are {known}")
 
 
@@ -68,9 +71,17 @@ def _load_built_in(name: str, argument: str, state: State | None) -> Encoder:
 def _plug_ins(name: str) -> list[Callable[[str, State | None], Encoder]]:
     """The callables that other packages registered under this name; one that cannot be imported is warned of."""
     found = []
-    for point in entry_points(group=GROUP, name=name):
+    for point in _points():
+        if point.name != name:
+            continue
         try:
             found.append(point.load())
         except Exception as error:  # whatever somebody else's module raises must not stop the others
             warnings.warn(f"encoder plug-in {point.name} = {point.value} is skipped: {error!r}", stacklevel=3)
     return found
+
+
+def _points() -> Iterable[EntryPoint]:
+    from importlib.metadata import entry_points  # costs an eighth of importing nearmost, and is seldom wanted
+
+    return entry_points(group=GROUP)
