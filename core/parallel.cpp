@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <exception>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -17,6 +19,9 @@ struct Shared {
   std::atomic<bool> stop{false};
   std::atomic_flag failed = ATOMIC_FLAG_INIT;
   std::exception_ptr error;
+  std::mutex mutex;
+  std::condition_variable one_ended;
+  size_t ended = 0;  // of the other threads
 };
 
 using Work = std::function<void(size_t, const GoOn&)>;
@@ -50,7 +55,12 @@ bool parallel_for(size_t n, int n_threads, const Poll& poll, const Work& work) {
   try {
     others.reserve(n_others);
     for (size_t i = 0; i < n_others; ++i)
-      others.emplace_back([&] { take_items(shared, n, work, [&] { return !shared.stop; }); });
+      others.emplace_back([&] {
+        take_items(shared, n, work, [&] { return !shared.stop; });
+        const std::lock_guard lock(shared.mutex);
+        ++shared.ended;
+        shared.one_ended.notify_one();
+      });
   } catch (const std::exception&) {  // no more threads to be had: those that started, and this one, do it all
   }
   bool stopped = false, asked = false;
@@ -65,7 +75,12 @@ bool parallel_for(size_t n, int n_threads, const Poll& poll, const Work& work) {
     return !shared.stop;
   };
   take_items(shared, n, work, ask);
-  while (!others.empty() && shared.done < n && ask()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  for (std::unique_lock lock(shared.mutex); shared.ended < others.size();) {
+    shared.one_ended.wait_for(lock, kBetweenPolls);
+    lock.unlock();  // asking takes the interpreter's lock, and may take long
+    ask();
+    lock.lock();
+  }
   for (std::thread& other : others) other.join();
   if (shared.error) std::rethrow_exception(shared.error);
   if (asked && !stopped && !poll(n, n)) stopped = true;  // whoever watches is shown the end
