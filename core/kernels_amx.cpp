@@ -41,6 +41,7 @@ void in_parts(const Tile& t, void (*body)(const Tile&)) {
 void l1(const Tile& t) { in_parts(t, kAvx512Kernels.l1); }
 void bits(const Tile& t) { in_parts(t, kAvx512Kernels.bits); }
 
+// The numbers of tiles are pasted into the instructions, so they must be written out, and the two steps with them.
 void dot(const Tile& t) {
   if (t.n_queries != kBatchQueries || t.n_blocks != kBatchBlocks) return in_parts(t, kAvx512Kernels.dot);
   const ptrdiff_t whole = t.words / kTileWords * kTileWords, stride = t.words * kPanelBytes;

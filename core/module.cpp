@@ -1,5 +1,5 @@
-// The Python module: a table of contents. Arrays come checked; shapes are checked again here, since a
-// wrong one would be read past its end.
+// The Python module: a table of contents; bind_partition.cpp holds that of partitions. Arrays come checked; shapes are
+// checked again here, since a wrong one would be read past its end.
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 

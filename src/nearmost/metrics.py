@@ -31,7 +31,6 @@ class Metric:
     name: str
     code: int
     """The number that the native core knows it by."""
-    meaning: str
 
     def distances(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """Distances, float32 of the same shape: smaller is nearer, +inf where no row was found."""
@@ -43,16 +42,8 @@ class Metric:
         return self.name
 
 
-METRICS = {
-    metric.name: metric
-    for metric in (
-        Metric("cosine", 0, "cosine of the angle; distance is 1 - cosine"),
-        Metric("euclidean", 1, "minus the straight-line distance"),
-        Metric("dot", 2, "inner product; distance is minus the product"),
-        Metric("manhattan", 3, "minus the sum of absolute differences"),
-        Metric("hamming", 4, "minus the number of positions that differ; values are 0 or 1"),
-    )
-}
+NAMES = ("cosine", "euclidean", "dot", "manhattan", "hamming")
+METRICS = {name: Metric(name, code) for code, name in enumerate(NAMES)}
 
 
 def metric_named(name: str | Metric) -> Metric:
