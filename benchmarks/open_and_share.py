@@ -25,6 +25,7 @@ from nearmost.contents import Contents
 from nearmost.flat import Flat
 from nearmost.index import Index
 from nearmost.metrics import METRICS
+from nearmost.rows import Rows
 from nearmost.strings import Keys
 
 DIM = 384
@@ -35,7 +36,9 @@ def make(path: Path, megabytes: int) -> None:
     """An index of about this size."""
     n_rows = max(16, megabytes * 1_000_000 // ROW_BYTES)
     rows = np.random.default_rng(0).random((n_rows, DIM), dtype=np.float32)
-    made = Contents(Flat.pack(METRICS["cosine"], rows), Keys.of(f"row-{row}" for row in range(n_rows)))
+    made = Contents(
+        Flat.pack(METRICS["cosine"], Rows.of(rows, METRICS["cosine"])), Keys.of(f"row-{row}" for row in range(n_rows))
+    )
     store.write(path, made.header(), made.arrays())
 
 

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "parallel.h"
+#include "rows.h"
 
 namespace nearmost {
 
@@ -18,6 +19,7 @@ template <class T, size_t axes>
 using Array = nb::ndarray<T, nb::ndim<axes>, nb::c_contig, nb::device::cpu>;
 template <class T, size_t axes>
 using Maybe = std::optional<Array<T, axes>>;
+using AnyRows = nb::ndarray<nb::ro, nb::ndim<2>, nb::c_contig, nb::device::cpu>;  // of any type of number
 using Progress = std::optional<nb::callable>;
 
 inline void require(bool good, const char* what) {
@@ -52,6 +54,27 @@ auto pointer(const std::optional<A>& array, std::initializer_list<size_t> shape)
   size_t axis = 0;
   for (size_t length : shape) require(array->shape(axis++) == length, "nearmost: packed array has another shape");
   return array->data();
+}
+
+inline Number number_of(const AnyRows& values, bool bits) {
+  const nb::dlpack::dtype type = values.dtype();
+  if (bits && type == nb::dtype<uint8_t>()) return Number::bits;
+  if (!bits && type == nb::dtype<float>()) return Number::float32;
+  if (!bits && type == nb::dtype<uint8_t>()) return Number::uint8;
+  if (!bits && type == nb::dtype<int8_t>()) return Number::int8;
+  require(!bits && type.code == uint8_t(nb::dlpack::dtype_code::Float) && type.bits == 16 && type.lanes == 1,
+          "nearmost: rows hold numbers of a type that they cannot");
+  return Number::float16;
+}
+
+// Rows as Python hands them over: packed bits for hamming, numbers for all else.
+inline Rows rows_of(int metric, size_t dim, const AnyRows& values, const Maybe<const float, 1>& scales) {
+  require(metric >= 0 && metric <= int(Metric::hamming) && dim > 0 && dim <= 65536 && values.shape(0) < 0xffffffffu,
+          "nearmost: metric, dim or row count out of range");
+  const Metric m = Metric(metric);
+  const Number number = number_of(values, m == Metric::hamming);
+  require(values.shape(1) == (number == Number::bits ? (dim + 7) / 8 : dim), "nearmost: rows have another dim");
+  return {m, values.shape(0), dim, values.data(), number, pointer(scales, {values.shape(0)})};
 }
 
 void bind_partition(nb::module_& m);

@@ -7,56 +7,52 @@
 namespace nearmost {
 namespace {
 
-constexpr size_t kMostDim = 65536;  // so that no sum of products of codes leaves 32 bits
-
+// Manhattan and hamming rows lie in the partition as euclidean ones do: where one distance is small, so is the other.
 Frame frame_of(const Rows& rows, double unit, size_t turned, const float* mean) {
-  return {rows.metric, rows.dim, turned, unit, mean};
+  const bool own = rows.metric == Metric::cosine || rows.metric == Metric::dot;
+  return {own ? rows.metric : Metric::euclidean, rows.dim, turned, unit, mean};
 }
 
-Rows matrix(const Array<const float, 2>& values, Metric metric) {
-  const size_t n = values.shape(0), dim = values.shape(1);
-  require(dim > 0 && dim <= kMostDim && n < kNoRow, "nearmost: dim or row count out of range");
-  return {metric, n, dim, values.data()};
-}
-
-Rows partitioned(int metric, const Array<const float, 2>& values) {
-  require(metric >= 0 && metric <= int(Metric::dot), "nearmost: this metric has no partitions");
-  return matrix(values, Metric(metric));
-}
-
-double longest_row(int metric, const Array<const float, 2>& values) {
+double longest_row(int metric, size_t dim, const AnyRows& values, const Maybe<const float, 1>& scales, int n_threads,
+                   const Progress& progress) {
+  Rows rows = rows_of(metric, dim, values, scales);
+  rows.metric = Metric::euclidean;
   double unit = 1;
-  find_unit(partitioned(metric, values), &unit, 1, nullptr);
+  run([&] { return find_unit(rows, &unit, n_threads, poll_with(progress)); });
   return unit;
 }
 
-void row_lengths(const Array<const float, 2>& values, const Array<double, 1>& out) {
+void row_lengths(size_t dim, const AnyRows& values, const Maybe<const float, 1>& scales, const Array<double, 1>& out,
+                 int n_threads, const Progress& progress) {
   require(out.shape(0) == values.shape(0), "nearmost: lengths have another shape");
-  lengths(matrix(values, Metric::cosine), out.data());
+  const Rows rows = rows_of(int(Metric::cosine), dim, values, scales);
+  run([&] { return lengths(rows, out.data(), n_threads, poll_with(progress)); });
 }
 
-void find_mean(int metric, const Array<const float, 2>& values, double unit, const Array<float, 1>& mean) {
-  const Rows rows = partitioned(metric, values);
+void find_mean(int metric, size_t dim, const AnyRows& values, const Maybe<const float, 1>& scales, double unit,
+               const Array<float, 1>& mean, int n_threads, const Progress& progress) {
+  const Rows rows = rows_of(metric, dim, values, scales);
   const Frame frame = frame_of(rows, unit, mean.shape(0), mean.data());
   require(mean.shape(0) == frame.inner(), "nearmost: the mean has another shape");
-  mean_of(frame, rows.values, rows.n, mean.data());
+  run([&] { return mean_of(frame, rows, mean.data(), n_threads, poll_with(progress)); });
 }
 
-void find_directions(int metric, const Array<const float, 2>& values, double unit, const Array<const float, 1>& mean,
-                     size_t coded, uint64_t seed, const Array<float, 2>& axes, int n_threads,
-                     const Progress& progress) {
-  const Rows rows = partitioned(metric, values);
+void find_directions(int metric, size_t dim, const AnyRows& values, const Maybe<const float, 1>& scales, double unit,
+                     const Array<const float, 1>& mean, size_t coded, uint64_t seed, const Array<float, 2>& axes,
+                     int n_threads, const Progress& progress) {
+  const Rows rows = rows_of(metric, dim, values, scales);
   const Frame frame = frame_of(rows, unit, axes.shape(0), mean.data());
   require(mean.shape(0) == frame.inner() && axes.shape(1) == frame.inner() && axes.shape(0) <= frame.inner() &&
               coded <= axes.shape(0) && rows.n > 0,
           "nearmost: mean and axes do not fit the rows");
-  run([&] { return find_axes(frame, rows.values, rows.n, coded, seed, axes.data(), n_threads, poll_with(progress)); });
+  run([&] { return find_axes(frame, rows, coded, seed, axes.data(), n_threads, poll_with(progress)); });
 }
 
-void turn_rows(int metric, const Array<const float, 2>& values, double unit, const Array<const float, 1>& mean,
-               const Maybe<const float, 2>& axes, const Array<float, 2>& out, const Array<float, 1>& shift,
-               const Maybe<float, 1>& half_squares, int n_threads, const Progress& progress) {
-  const Rows rows = partitioned(metric, values);
+void turn_rows(int metric, size_t dim, const AnyRows& values, const Maybe<const float, 1>& scales, double unit,
+               const Array<const float, 1>& mean, const Maybe<const float, 2>& axes, const Array<float, 2>& out,
+               const Array<float, 1>& shift, const Maybe<float, 1>& half_squares, int n_threads,
+               const Progress& progress) {
+  const Rows rows = rows_of(metric, dim, values, scales);
   const Frame frame = frame_of(rows, unit, out.shape(1), mean.data());
   require(mean.shape(0) == frame.inner() && out.shape(0) == rows.n && shift.shape(0) == out.shape(1) &&
               (axes || out.shape(1) == frame.inner()),
@@ -64,8 +60,7 @@ void turn_rows(int metric, const Array<const float, 2>& values, double unit, con
   const float* turning = pointer(axes, {out.shape(1), frame.inner()});
   turn_mean(frame, turning, shift.data());
   run([&] {
-    return turn(frame, turning, rows.values, rows.n, out.data(), pointer(half_squares, {rows.n}), n_threads,
-                poll_with(progress));
+    return turn(frame, turning, rows, out.data(), pointer(half_squares, {rows.n}), n_threads, poll_with(progress));
   });
 }
 
@@ -98,7 +93,7 @@ void pack_centroids(const Array<const float, 2>& values, const Maybe<const uint8
 // A partition's arrays, kept alive, and what was checked about them once.
 class BoundPartition {
  public:
-  BoundPartition(int metric, double unit, size_t coded, const Array<const float, 2>& rows,
+  BoundPartition(int metric, double unit, size_t coded, const AnyRows& rows, const Maybe<const float, 1>& row_scales,
                  const Maybe<const double, 1>& norms, const Array<const float, 1>& mean,
                  const Maybe<const uint8_t, 4>& axes, const Maybe<const float, 2>& axis_scales,
                  const Array<const uint8_t, 4>& cells, const Array<const float, 2>& cell_scales,
@@ -107,6 +102,7 @@ class BoundPartition {
                  const Array<const float, 2>& list_biases, const Array<const uint32_t, 1>& list_first,
                  const Array<const uint8_t, 2>& blocks, const Array<const uint32_t, 2>& slots, size_t turned)
       : rows_(rows),
+        row_scales_(row_scales),
         norms_(norms),
         mean_(mean),
         axes_(axes),
@@ -122,7 +118,8 @@ class BoundPartition {
         blocks_(blocks),
         slots_(slots) {
     Partition& p = partition_;
-    p.rows = partitioned(metric, rows);
+    require(mean.shape(0) > 0, "nearmost: the mean is empty");
+    p.rows = rows_of(metric, mean.shape(0) - (metric == int(Metric::dot)), rows, row_scales);
     p.packed = {};
     require(bool(norms) == (p.rows.metric == Metric::cosine), "nearmost: norms are missing, or not wanted");
     p.packed.norms = pointer(norms, {p.rows.n});
@@ -203,7 +200,8 @@ class BoundPartition {
   }
 
   Partition partition_{};
-  Array<const float, 2> rows_;
+  AnyRows rows_;
+  Maybe<const float, 1> row_scales_;
   Maybe<const double, 1> norms_;
   Array<const float, 1> mean_;
   Maybe<const uint8_t, 4> axes_;
@@ -221,27 +219,29 @@ class BoundPartition {
 }  // namespace
 
 void bind_partition(nb::module_& m) {
-  m.def("longest_row", &longest_row, "metric"_a, "rows"_a);
-  m.def("lengths", &row_lengths, "rows"_a, "out"_a);
-  m.def("find_mean", &find_mean, "metric"_a, "rows"_a, "unit"_a, "mean"_a);
-  m.def("find_axes", &find_directions, "metric"_a, "rows"_a, "unit"_a, "mean"_a, "coded"_a, "seed"_a, "axes"_a,
-        "n_threads"_a, "progress"_a.none());
-  m.def("turn", &turn_rows, "metric"_a, "rows"_a, "unit"_a, "mean"_a, "axes"_a.none(), "out"_a, "shift"_a,
-        "half_squares"_a.none(), "n_threads"_a, "progress"_a.none());
+  m.def("longest_row", &longest_row, "metric"_a, "dim"_a, "rows"_a, "scales"_a.none(), "n_threads"_a,
+        "progress"_a.none());
+  m.def("lengths", &row_lengths, "dim"_a, "rows"_a, "scales"_a.none(), "out"_a, "n_threads"_a, "progress"_a.none());
+  m.def("find_mean", &find_mean, "metric"_a, "dim"_a, "rows"_a, "scales"_a.none(), "unit"_a, "mean"_a, "n_threads"_a,
+        "progress"_a.none());
+  m.def("find_axes", &find_directions, "metric"_a, "dim"_a, "rows"_a, "scales"_a.none(), "unit"_a, "mean"_a, "coded"_a,
+        "seed"_a, "axes"_a, "n_threads"_a, "progress"_a.none());
+  m.def("turn", &turn_rows, "metric"_a, "dim"_a, "rows"_a, "scales"_a.none(), "unit"_a, "mean"_a, "axes"_a.none(),
+        "out"_a, "shift"_a, "half_squares"_a.none(), "n_threads"_a, "progress"_a.none());
   m.def("grow", &grow_tree, "inside"_a, "held"_a.none(), "n_lists"_a, "width"_a, "rounds"_a, "seed"_a, "cells"_a,
         "lists"_a, "first"_a, "owner"_a, "n_threads"_a, "progress"_a.none());
   m.def("pack_panels", &pack_centroids, "values"_a, "used"_a.none(), "shift"_a.none(), "weight"_a, "codes"_a,
         "scales"_a, "biases"_a.none());
   nb::class_<BoundPartition>(m, "Partition")
-      .def(nb::init<int, double, size_t, const Array<const float, 2>&, const Maybe<const double, 1>&,
+      .def(nb::init<int, double, size_t, const AnyRows&, const Maybe<const float, 1>&, const Maybe<const double, 1>&,
                     const Array<const float, 1>&, const Maybe<const uint8_t, 4>&, const Maybe<const float, 2>&,
                     const Array<const uint8_t, 4>&, const Array<const float, 2>&, const Array<const float, 2>&,
                     const Array<const uint32_t, 1>&, const Array<const uint8_t, 4>&, const Array<const float, 2>&,
                     const Array<const float, 2>&, const Array<const uint32_t, 1>&, const Array<const uint8_t, 2>&,
                     const Array<const uint32_t, 2>&, size_t>(),
-           "metric"_a, "unit"_a, "coded"_a, "rows"_a, "norms"_a.none(), "mean"_a, "axes"_a.none(),
-           "axes_scales"_a.none(), "cells"_a, "cells_scales"_a, "cells_biases"_a, "cells_first"_a, "lists"_a,
-           "lists_scales"_a, "lists_biases"_a, "lists_first"_a, "blocks"_a, "slots"_a, "turned"_a)
+           "metric"_a, "unit"_a, "coded"_a, "rows"_a, "rows_scales"_a.none(), "norms"_a.none(), "mean"_a,
+           "axes"_a.none(), "axes_scales"_a.none(), "cells"_a, "cells_scales"_a, "cells_biases"_a, "cells_first"_a,
+           "lists"_a, "lists_scales"_a, "lists_biases"_a, "lists_first"_a, "blocks"_a, "slots"_a, "turned"_a)
       .def("search", &BoundPartition::look, "queries"_a, "ids"_a, "scores"_a, "lists"_a, "cells"_a, "rows"_a,
            "estimate"_a, "marks"_a.none(), "n_marks"_a, "n_threads"_a, "progress"_a.none())
       .def("pack", &BoundPartition::pack, "inside"_a, "shift"_a.none(), "half_squares"_a.none(), "eta"_a, "blocks"_a,

@@ -5,22 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels.h"
 #include "parallel.h"
+#include "rows.h"
 
 namespace nearmost {
-
-enum class Metric { cosine = 0, euclidean = 1, dot = 2, manhattan = 3, hamming = 4 };
-
-// The rows as they came, and the shape of what is packed from them.
-struct Rows {
-  Metric metric;
-  size_t n, dim;
-  const float* values;  // (n, dim); null for hamming once packed
-  size_t row_bytes() const { return metric == Metric::hamming ? (dim + 7) / 8 : dim; }
-  size_t words() const { return (row_bytes() + 3) / 4; }
-  size_t blocks() const { return (n + 15) / 16; }
-};
 
 // Arrays of the caller; those that a metric does not use are null.
 //   cosine: norms, scales, bounds   euclidean: scales, offsets, bounds   dot: scales, bounds   manhattan: bounds
@@ -44,7 +32,7 @@ double lost_by(const Coded& coded, size_t dim, double length);
 bool find_unit(const Rows& rows, double* unit, int n_threads, const Poll& poll);
 
 // The Euclidean length of each row.
-void lengths(const Rows& rows, double* out);
+bool lengths(const Rows& rows, double* out, int n_threads, const Poll& poll);
 
 // Fills the arrays; *unit becomes the length that codes are measured in. False where poll stopped it.
 bool pack(const Rows& rows, const Packing& out, double* unit, int n_threads, const Poll& poll);

@@ -11,7 +11,7 @@
 namespace nearmost {
 namespace {
 
-constexpr size_t kSample = 20000, kPart = 1200;
+constexpr size_t kSample = 20000, kPart = 1200, kMeanParts = 64;
 constexpr int kRounds = 10;
 
 float squares_of(const float* v, size_t n) {
@@ -80,25 +80,34 @@ void place(const Frame& frame, const float* values, bool query, double* wide, fl
     out[dim] = query ? 0 : float(std::sqrt(std::max(0.0, 1 - squares * per_unit * per_unit)));
 }
 
-void mean_of(const Frame& frame, const float* rows, size_t n, float* mean) {
-  const size_t inner = frame.inner();
-  std::vector<double> wide(frame.dim), sums(inner);
-  std::vector<float> placed(inner);
-  for (size_t i = 0; i < n; ++i) {
-    place(frame, rows + i * frame.dim, false, wide.data(), placed.data());
-    for (size_t k = 0; k < inner; ++k) sums[k] += placed[k];
+bool mean_of(const Frame& frame, const Rows& rows, float* mean, int n_threads, const Poll& poll) {
+  const size_t inner = frame.inner(), part = std::max<size_t>(1, (rows.n + kMeanParts - 1) / kMeanParts);
+  std::vector<double> sums(kMeanParts * inner);
+  const bool complete = parallel_parts(rows.n, part, n_threads, poll, [&](size_t from, size_t to) {
+    std::vector<double> wide(frame.dim);
+    std::vector<float> placed(inner), room(frame.dim);
+    for (size_t i = from; i < to; ++i) {
+      place(frame, rows.read(i, room.data()), false, wide.data(), placed.data());
+      for (size_t k = 0; k < inner; ++k) sums[from / part * inner + k] += placed[k];
+    }
+  });
+  for (size_t k = 0; k < inner; ++k) {
+    double sum = 0;
+    for (size_t p = 0; p < kMeanParts; ++p) sum += sums[p * inner + k];
+    mean[k] = rows.n > 0 ? float(sum / double(rows.n)) : 0;
   }
-  for (size_t k = 0; k < inner; ++k) mean[k] = n > 0 ? float(sums[k] / double(n)) : 0;
+  return complete;
 }
 
-bool find_axes(const Frame& frame, const float* rows, size_t n, size_t coded, uint64_t seed, float* axes, int n_threads,
+bool find_axes(const Frame& frame, const Rows& rows, size_t coded, uint64_t seed, float* axes, int n_threads,
                const Poll& poll) {
-  const size_t inner = frame.inner(), m = frame.turned, taken = std::min(n, kSample);
+  const size_t inner = frame.inner(), m = frame.turned, n = rows.n, taken = std::min(n, kSample);
   Random random(seed);
-  std::vector<float> sample(inner * taken), placed(inner), covariance(inner * inner), turned(m * inner);
+  std::vector<float> sample(inner * taken), placed(inner), covariance(inner * inner), turned(m * inner),
+      room(frame.dim);
   std::vector<double> wide(frame.dim);
   for (size_t i = 0; i < taken; ++i) {
-    place(frame, rows + i * n / taken * frame.dim, false, wide.data(), placed.data());
+    place(frame, rows.read(i * n / taken, room.data()), false, wide.data(), placed.data());
     for (size_t k = 0; k < inner; ++k) sample[k * taken + i] = placed[k] - frame.mean[k];
   }
   if (!multiply(sample.data(), inner, sample.data(), inner, taken, covariance.data(), n_threads, poll)) return false;
@@ -112,16 +121,16 @@ bool find_axes(const Frame& frame, const float* rows, size_t n, size_t coded, ui
   return mix(axes, 0, coded, inner, random, n_threads) && mix(axes, coded, m, inner, random, n_threads);
 }
 
-bool turn(const Frame& frame, const float* axes, const float* rows, size_t n, float* out, float* half_squares,
-          int n_threads, const Poll& poll) {
+bool turn(const Frame& frame, const float* axes, const Rows& rows, float* out, float* half_squares, int n_threads,
+          const Poll& poll) {
   const size_t inner = frame.inner(), m = frame.turned;
   const Columns columns(axes ? axes : frame.mean, axes ? m : 0, inner, 0);
-  return parallel_parts(n, kPart, n_threads, poll, [&](size_t from, size_t to) {
-    std::vector<float> placed(axes ? (to - from) * inner : 0);
+  return parallel_parts(rows.n, kPart, n_threads, poll, [&](size_t from, size_t to) {
+    std::vector<float> placed(axes ? (to - from) * inner : 0), room(frame.dim);
     std::vector<double> wide(frame.dim);
     for (size_t i = from; i < to; ++i) {
       float* at = axes ? placed.data() + (i - from) * inner : out + i * m;
-      place(frame, rows + i * frame.dim, false, wide.data(), at);
+      place(frame, rows.read(i, room.data()), false, wide.data(), at);
       for (size_t k = 0; k < inner; ++k) at[k] -= frame.mean[k];
       if (half_squares) half_squares[i] = 0.5f * squares_of(at, inner);
     }

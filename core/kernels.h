@@ -52,6 +52,9 @@ struct Coded {
   double lost;      // squares of what is lost, summed in float32
 };
 
+// What rows are kept in. bits: 0 and 1, eight a byte, the first lowest.
+enum class Number { float32 = 0, float16 = 1, uint8 = 2, int8 = 3, bits = 4 };
+
 constexpr int kProductRows = 12, kProductColumns = 32;
 
 // Twelve rows against panels of 32 columns, in float32:
@@ -115,6 +118,8 @@ struct Kernels {
   float (*cut)(const float* scores, size_t n, size_t k);
   // 4-bit codes of a residual: value = factor * (code - 7.5). Returns the factor. See coding.inl.
   float (*encode)(const float* residual, const float* direction, ptrdiff_t n, float eta, uint8_t* codes);
+  // n numbers of some type, wherever they lie, into float32.
+  void (*decode)(Number, const uint8_t* from, ptrdiff_t n, float* to);
 };
 
 // The fastest set this processor has, or the one that NEARMOST_ISA (generic, avx2, avx512, amx) names, if it has that.

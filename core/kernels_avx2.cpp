@@ -104,8 +104,16 @@ struct Lanes {
   }
 };
 
+ptrdiff_t halves(const uint8_t* from, ptrdiff_t n, float* to) {
+  ptrdiff_t i = 0;
+  for (; i + 8 <= n; i += 8)
+    _mm256_storeu_ps(to + i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + 2 * i))));
+  return i;
+}
+
 #include "coding.inl"
 #include "crc_sse42.inl"
+#include "decode.inl"
 #include "exact.inl"
 #include "lanes.inl"
 #include "quantize.inl"
@@ -218,6 +226,7 @@ size_t nibbles(const Nibbles& t, float threshold, float* scores, uint32_t* posit
 
 const Kernels kAvx2Kernels = {"avx2",     63,     kBatchQueries, kBatchBlocks, kSingleBlocks, tile<Dot>, tile<L1>,
                               tile<Bits>, bound,  select,        reached_by,   quantize,      exact_dot, exact_squared,
-                              exact_l1,   crc32c, products,      nibbles,      scale,         cut,       encode};
+                              exact_l1,   crc32c, products,      nibbles,      scale,         cut,       encode,
+                              decode};
 
 }  // namespace nearmost

@@ -71,8 +71,16 @@ struct Lanes {
   void store(double* p) const { _mm512_storeu_pd(p, v); }
 };
 
+ptrdiff_t halves(const uint8_t* from, ptrdiff_t n, float* to) {
+  ptrdiff_t i = 0;
+  for (; i + 16 <= n; i += 16)
+    _mm512_storeu_ps(to + i, _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + 2 * i))));
+  return i;
+}
+
 #include "coding.inl"
 #include "crc_sse42.inl"
+#include "decode.inl"
 #include "exact.inl"
 #include "lanes.inl"
 #include "quantize.inl"
@@ -174,6 +182,6 @@ size_t nibbles(const Nibbles& t, float threshold, float* scores, uint32_t* posit
 const Kernels kAvx512Kernels = {"avx512",  127,           kBatchQueries, kBatchBlocks, kSingleBlocks, tile<Dot>,
                                 tile<L1>,  tile<Bits>,    bound,         select,       reached_by,    quantize,
                                 exact_dot, exact_squared, exact_l1,      crc32c,       products,      nibbles,
-                                scale,     cut,           encode};
+                                scale,     cut,           encode,        decode};
 
 }  // namespace nearmost

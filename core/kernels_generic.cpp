@@ -71,7 +71,10 @@ struct Lanes {
   }
 };
 
+ptrdiff_t halves(const uint8_t*, ptrdiff_t, float*) { return 0; }
+
 #include "coding.inl"
+#include "decode.inl"
 #include "exact.inl"
 #include "lanes.inl"
 #include "quantize.inl"
@@ -165,8 +168,8 @@ uint32_t crc32c(uint32_t crc, const uint8_t* p, size_t n) {
 
 }  // namespace
 
-const Kernels kGenericKernels = {"generic", 127,    1,        1,          1,        dot,       l1,
-                                 bits,      bound,  select,   reached_by, quantize, exact_dot, exact_squared,
-                                 exact_l1,  crc32c, products, nibbles,    scale,    cut,       encode};
+const Kernels kGenericKernels = {"generic", 127,     1,          1,        1,         dot,           l1,       bits,
+                                 bound,     select,  reached_by, quantize, exact_dot, exact_squared, exact_l1, crc32c,
+                                 products,  nibbles, scale,      cut,      encode,    decode};
 
 }  // namespace nearmost

@@ -13,12 +13,6 @@
 namespace nearmost {
 namespace {
 
-Rows rows_of(int metric, size_t n, size_t dim, const float* values) {
-  require(metric >= 0 && metric <= 4 && dim > 0 && dim <= 65536 && n < kEmptySlot,
-          "nearmost: metric, dim or row count out of range");
-  return {Metric(metric), n, dim, values};
-}
-
 template <bool writable, class T>
 using In = std::conditional_t<writable, T, const T>;
 
@@ -41,23 +35,27 @@ PackedArrays<writable> packed_of(const Rows& rows, const Array<In<writable, uint
           pointer(offsets, {blocks, kPanelRows}), pointer(bounds, {blocks, 2})};
 }
 
-double pack_rows(int metric, const Array<const float, 2>& values, const Array<uint8_t, 4>& panels,
-                 const Maybe<double, 1>& norms, const Maybe<float, 2>& scales, const Maybe<float, 2>& offsets,
-                 const Maybe<float, 2>& bounds, int n_threads, const Progress& progress) {
-  const Rows rows = rows_of(metric, values.shape(0), values.shape(1), values.data());
+double pack_rows(int metric, size_t dim, const AnyRows& values, const Maybe<const float, 1>& row_scales,
+                 const Array<uint8_t, 4>& panels, const Maybe<double, 1>& norms, const Maybe<float, 2>& scales,
+                 const Maybe<float, 2>& offsets, const Maybe<float, 2>& bounds, int n_threads,
+                 const Progress& progress) {
+  const Rows rows = rows_of(metric, dim, values, row_scales);
   const Packing out = packed_of<true>(rows, panels, norms, scales, offsets, bounds);
   double unit = 1;
   run([&] { return pack(rows, out, &unit, n_threads, poll_with(progress)); });
   return unit;
 }
 
-void search_rows(int metric, size_t n, size_t dim, const Maybe<const float, 2>& values,
-                 const Array<const uint8_t, 4>& panels, const Maybe<const double, 1>& norms,
-                 const Maybe<const float, 2>& scales, const Maybe<const float, 2>& offsets,
-                 const Maybe<const float, 2>& bounds, double unit, const Array<const float, 2>& queries,
-                 const Array<int64_t, 2>& ids, const Array<float, 2>& scores, int n_threads, const Progress& progress) {
-  const Rows rows = rows_of(metric, n, dim, pointer(values, {n, dim}));
-  require(bool(values) == (rows.metric != Metric::hamming), "nearmost: the rows are missing, or not wanted");
+void search_rows(int metric, size_t n, size_t dim, const std::optional<AnyRows>& values,
+                 const Maybe<const float, 1>& row_scales, const Array<const uint8_t, 4>& panels,
+                 const Maybe<const double, 1>& norms, const Maybe<const float, 2>& scales,
+                 const Maybe<const float, 2>& offsets, const Maybe<const float, 2>& bounds, double unit,
+                 const Array<const float, 2>& queries, const Array<int64_t, 2>& ids, const Array<float, 2>& scores,
+                 int n_threads, const Progress& progress) {
+  require(bool(values) == (metric != int(Metric::hamming)), "nearmost: the rows are missing, or not wanted");
+  require(n < kEmptySlot && (!values || values->shape(0) == n) && (values || (dim > 0 && dim <= 65536)),
+          "nearmost: dim or row count out of range");
+  const Rows rows = values ? rows_of(metric, dim, *values, row_scales) : Rows{Metric::hamming, n, dim, nullptr};
   const Packed packed = packed_of<false>(rows, panels, norms, scales, offsets, bounds);
   const size_t q = queries.shape(0), k = ids.shape(1);
   require(queries.shape(1) == dim && ids.shape(0) == q && scores.shape(0) == q && scores.shape(1) == k,
@@ -117,11 +115,11 @@ NB_MODULE(_core, m) {
   m.def("all_finite", &all_finite, "numbers"_a);
   m.def("hash_keys", &hash_strings, "data"_a, "offsets"_a, "slots"_a);
   m.def("find_key", &find_string, "data"_a, "offsets"_a, "slots"_a, "key"_a);
-  m.def("pack", &pack_rows, "metric"_a, "rows"_a, "panels"_a, "norms"_a.none(), "scales"_a.none(), "offsets"_a.none(),
-        "bounds"_a.none(), "n_threads"_a, "progress"_a.none());
-  m.def("search", &search_rows, "metric"_a, "n_rows"_a, "dim"_a, "rows"_a.none(), "panels"_a, "norms"_a.none(),
-        "scales"_a.none(), "offsets"_a.none(), "bounds"_a.none(), "unit"_a, "queries"_a, "ids"_a, "scores"_a,
-        "n_threads"_a, "progress"_a.none());
+  m.def("pack", &pack_rows, "metric"_a, "dim"_a, "rows"_a, "row_scales"_a.none(), "panels"_a, "norms"_a.none(),
+        "scales"_a.none(), "offsets"_a.none(), "bounds"_a.none(), "n_threads"_a, "progress"_a.none());
+  m.def("search", &search_rows, "metric"_a, "n_rows"_a, "dim"_a, "rows"_a.none(), "row_scales"_a.none(), "panels"_a,
+        "norms"_a.none(), "scales"_a.none(), "offsets"_a.none(), "bounds"_a.none(), "unit"_a, "queries"_a, "ids"_a,
+        "scores"_a, "n_threads"_a, "progress"_a.none());
   bind_partition(m);
 }
 

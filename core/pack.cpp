@@ -51,7 +51,7 @@ class Packer {
  public:
   Packer(const Rows& rows, const Packing& out, double unit) : rows_(rows), out_(out), unit_(unit) {}
 
-  void block(size_t b, std::vector<uint8_t>& codes, std::vector<double>& wide) const {
+  void block(size_t b, std::vector<uint8_t>& codes, std::vector<double>& wide, std::vector<float>& room) const {
     const size_t words = rows_.words();
     const uint8_t empty = rows_.metric == Metric::hamming ? 0 : kZero;
     double norm = 0, error = 0;
@@ -59,7 +59,7 @@ class Packer {
       const size_t row = b * kPanelRows + lane;
       std::fill(codes.begin(), codes.end(), empty);
       if (row < rows_.n) {
-        const Worth coded = code(row, codes.data(), wide);
+        const Worth coded = code(rows_.read(row, room.data()), row, codes.data(), wide);
         norm = std::max(norm, coded.norm);
         error = std::max(error, coded.error);
         if (out_.scales) out_.scales[row] = coded.scale;
@@ -78,8 +78,7 @@ class Packer {
   }
 
  private:
-  Worth code(size_t row, uint8_t* codes, std::vector<double>& wide) const {
-    const float* values = rows_.values + row * rows_.dim;
+  Worth code(const float* values, size_t row, uint8_t* codes, std::vector<double>& wide) const {
     switch (rows_.metric) {
       case Metric::hamming:
         pack_bits(values, rows_.dim, codes);
@@ -121,8 +120,9 @@ bool find_unit(const Rows& rows, double* unit, int n_threads, const Poll& poll) 
   std::vector<double> largest(items, 0);
   const bool complete = parallel_for(items, n_threads, poll, [&](size_t item, const GoOn&) {
     std::vector<double> wide;
+    std::vector<float> room(rows.dim);
     for (size_t row = item * per_item; row < std::min(rows.n, (item + 1) * per_item); ++row) {
-      const float* values = rows.values + row * rows.dim;
+      const float* values = rows.read(row, room.data());
       double size = manhattan ? 0 : length(values, rows.dim, wide);
       for (size_t i = 0; manhattan && i < rows.dim; ++i) size = std::max(size, std::fabs(double(values[i])));
       largest[item] = std::max(largest[item], size);
@@ -133,9 +133,14 @@ bool find_unit(const Rows& rows, double* unit, int n_threads, const Poll& poll) 
   return complete;
 }
 
-void lengths(const Rows& rows, double* out) {
-  std::vector<double> wide;
-  for (size_t row = 0; row < rows.n; ++row) out[row] = length(rows.values + row * rows.dim, rows.dim, wide);
+bool lengths(const Rows& rows, double* out, int n_threads, const Poll& poll) {
+  const size_t per_item = kBlocksPerItem * kPanelRows;
+  return parallel_for((rows.n + per_item - 1) / per_item, n_threads, poll, [&](size_t item, const GoOn&) {
+    std::vector<double> wide;
+    std::vector<float> room(rows.dim);
+    for (size_t row = item * per_item; row < std::min(rows.n, (item + 1) * per_item); ++row)
+      out[row] = length(rows.read(row, room.data()), rows.dim, wide);
+  });
 }
 
 bool pack(const Rows& rows, const Packing& out, double* unit, int n_threads, const Poll& poll) {
@@ -145,8 +150,9 @@ bool pack(const Rows& rows, const Packing& out, double* unit, int n_threads, con
   return parallel_for(items, n_threads, poll, [&](size_t item, const GoOn& go_on) {
     std::vector<uint8_t> codes(rows.words() * kWordBytes);
     std::vector<double> wide;
+    std::vector<float> room(rows.dim);
     const size_t end = std::min(rows.blocks(), (item + 1) * kBlocksPerItem);
-    for (size_t b = item * kBlocksPerItem; b < end && go_on(); ++b) packer.block(b, codes, wide);
+    for (size_t b = item * kBlocksPerItem; b < end && go_on(); ++b) packer.block(b, codes, wide, room);
   });
 }
 

@@ -147,7 +147,7 @@ class Searcher {
   // Leaves the best lists in lists_, the best eighth of them first; returns how many those are.
   size_t choose(const float* query, const Effort& effort, Coordinates& own) {
     place(p_.frame, query, true, wide_.data(), inner_.data());
-    if (p_.rows.metric == Metric::euclidean)
+    if (p_.offsets())
       for (size_t k = 0; k < inner_.size(); ++k) inner_[k] -= p_.frame.mean[k];
     const float* inside = inner_.data();
     if (p_.axes.blocks > 0) {
@@ -248,7 +248,8 @@ class Searcher {
     for (size_t i = 0; effort.estimate && i < n; ++i) best.add({estimates[i], int64_t(rows[i])});
     if (effort.estimate) return;
     exact_.resize(p_.rows.dim);
-    const Query exact(p_.rows, p_.packed, query, exact_.data());
+    row_.resize(p_.rows.dim);
+    const Query exact(p_.rows, p_.packed, query, exact_.data(), row_.data());
     for (size_t i = 0; i < std::min(n, kAhead); ++i) exact.prefetch(rows[i]);
     for (size_t i = 0; i < n; ++i) {
       if (i + kAhead < n) exact.prefetch(rows[i + kAhead]);
@@ -270,7 +271,7 @@ class Searcher {
   const size_t most_;  // rows that may be found
   TopK best_;
   std::vector<double> wide_, exact_;
-  std::vector<float> inner_, turned_, cells_;
+  std::vector<float> row_, inner_, turned_, cells_;
   std::vector<uint32_t> words_;
   Keeper lists_, rows_;
   Coordinates own_;

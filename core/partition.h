@@ -33,7 +33,7 @@ struct Partition {
   const uint8_t* blocks;       // (n_blocks, block_bytes()), see Nibbles
   const uint32_t* slots;       // (n_blocks, 8) row
   size_t n_blocks;
-  bool offsets() const { return rows.metric == Metric::euclidean; }
+  bool offsets() const { return frame.metric == Metric::euclidean; }
   size_t halves() const { return (coded + 7) / 8; }
   size_t block_bytes() const { return halves() * kHalfBytes + (offsets() ? 2 : 1) * kListRows * sizeof(float); }
   size_t words() const { return (frame.turned + 3) / 4; }

@@ -22,8 +22,9 @@ float safe(double x) {
 
 }  // namespace
 
-Query::Query(const Rows& rows, const Packed& packed, double unit, const float* values, uint32_t* codes, double* wide)
-    : rows_(&rows), packed_(&packed), values_(wide), unit_(unit) {
+Query::Query(const Rows& rows, const Packed& packed, double unit, const float* values, uint32_t* codes, double* wide,
+             float* room)
+    : rows_(&rows), packed_(&packed), values_(wide), room_(room), unit_(unit) {
   std::copy(values, values + rows.dim, wide);
   std::memset(codes, 0, rows.words() * kWordBytes);
   uint8_t* bytes = reinterpret_cast<uint8_t*>(codes);
@@ -37,8 +38,8 @@ Query::Query(const Rows& rows, const Packed& packed, double unit, const float* v
   }
 }
 
-Query::Query(const Rows& rows, const Packed& packed, const float* values, double* wide)
-    : rows_(&rows), packed_(&packed), values_(wide), unit_(1) {
+Query::Query(const Rows& rows, const Packed& packed, const float* values, double* wide, float* room)
+    : rows_(&rows), packed_(&packed), values_(wide), room_(room), unit_(1) {
   std::copy(values, values + rows.dim, wide);
   norm_ = std::sqrt(kernels().exact_dot(values_, values, ptrdiff_t(rows.dim)));
 }
@@ -77,15 +78,15 @@ void Query::prepare_manhattan(uint8_t* codes) {
 }
 
 void Query::prefetch(uint32_t row) const {
-  const float* x = rows_->values + size_t(row) * rows_->dim;
-  const size_t lines = std::min<size_t>(rows_->dim * sizeof(float) / 64 + 1, 24);
-  for (size_t i = 0; i < lines; ++i) __builtin_prefetch(x + i * 16);
+  const uint8_t* x = rows_->bytes(row);
+  const size_t lines = std::min<size_t>(rows_->stride() / 64 + 1, 24);
+  for (size_t i = 0; i < lines; ++i) __builtin_prefetch(x + i * 64);
 }
 
 double Query::score(uint32_t row, float upper) const {
-  if (rows_->metric == Metric::hamming) return upper;  // the count itself
+  if (!rows_->values) return upper;  // the count itself
   const ptrdiff_t dim = ptrdiff_t(rows_->dim);
-  const float* x = rows_->values + size_t(row) * rows_->dim;
+  const float* x = rows_->read(row, room_);
   switch (rows_->metric) {
     case Metric::cosine: {
       const double lengths = norm_ * packed_->norms[row];
@@ -95,6 +96,8 @@ double Query::score(uint32_t row, float upper) const {
       return 0.0 - std::sqrt(kernels().exact_squared(values_, x, dim));  // never -0
     case Metric::dot:
       return kernels().exact_dot(values_, x, dim);
+    case Metric::hamming:  // of 0 and 1
+      return 0.0 - kernels().exact_squared(values_, x, dim);
     default:
       return 0.0 - kernels().exact_l1(values_, x, dim);
   }

@@ -14,11 +14,13 @@ namespace nearmost {
 //   euclidean: (q.x - |x|^2 / 2) / (unit m) with m = max(|q|, unit)
 class Query {
  public:
-  // Writes rows.words() words of code to `codes`, and the values as float64 to `wide`, which must outlive the query.
-  Query(const Rows& rows, const Packed& packed, double unit, const float* values, uint32_t* codes, double* wide);
+  // Writes rows.words() words of code to `codes`, and the values as float64 to `wide`; that and `room`, dim numbers for
+  // whichever row is being scored, must outlive the query.
+  Query(const Rows& rows, const Packed& packed, double unit, const float* values, uint32_t* codes, double* wide,
+        float* room);
 
   // For exact scores alone.
-  Query(const Rows& rows, const Packed& packed, const float* values, double* wide);
+  Query(const Rows& rows, const Packed& packed, const float* values, double* wide, float* room);
 
   const Estimate& estimate() const { return estimate_; }
 
@@ -31,7 +33,7 @@ class Query {
   // The row's first lines; the processor sees by itself where the rest lies.
   void prefetch(uint32_t row) const;
 
-  // The exact score of a row; for hamming it is the upper bound itself.
+  // The exact score of a row; where a flat index keeps none, it is the upper bound itself.
   double score(uint32_t row, float upper = 0) const;
 
  private:
@@ -41,6 +43,7 @@ class Query {
   const Rows* rows_;
   const Packed* packed_;
   const double* values_;
+  float* room_;
   double unit_, norm_ = 0, largest_ = 1;
   Estimate estimate_{};
 };

@@ -34,6 +34,7 @@ void Scan::take(const float* queries, size_t n) {
   positions_.resize(pass_ * kPanelRows + kPanelRows);
   codes_.resize((n + group_ - 1) / group_ * group_ * words_);
   wide_values_.resize(n * rows_.dim);
+  row_.resize(rows_.dim);
   if (lists_.size() < n) {
     lists_.resize(n);
     best_.resize(n);
@@ -42,7 +43,7 @@ void Scan::take(const float* queries, size_t n) {
   queries_.reserve(n);
   for (size_t q = 0; q < n; ++q) {
     queries_.emplace_back(rows_, packed_, unit_, queries + q * rows_.dim, codes_.data() + q * words_,
-                          wide_values_.data() + q * rows_.dim);
+                          wide_values_.data() + q * rows_.dim, row_.data());
     lists_[q].start(k_);
     best_[q].start(k_);
   }

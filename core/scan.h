@@ -43,6 +43,7 @@ class Scan {
   std::vector<TopK> best_;
   std::vector<uint32_t> codes_;      // (queries, words), padded to whole groups
   std::vector<double> wide_values_;  // (queries, dim)
+  std::vector<float> row_;           // the one that is being scored
   std::vector<float> upper_;         // (group, pass, 16)
   std::vector<uint32_t> positions_;  // of one pass, and room for the kernel to write beyond
 };

@@ -19,7 +19,7 @@ compile() {  # source, more flags
 case $(uname -m) in
   x86_64)
     common="$common -DNEARMOST_X86"
-    avx2="-mavx2 -mfma -msse4.2"
+    avx2="-mavx2 -mfma -mf16c -msse4.2"
     compile "$core/kernels_avx2.cpp" $avx2
     avx512="$avx2 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512vpopcntdq"
     compile "$core/kernels_avx512.cpp" $avx512

@@ -16,6 +16,7 @@ from sklearn.metrics import pairwise_distances
 
 from nearmost import METRICS, Index, _core
 from nearmost.flat import Flat
+from nearmost.rows import Rows
 
 ISAS = ("generic", "avx2", "avx512", "amx")
 MOST = float(np.finfo(np.float32).max)
@@ -81,7 +82,7 @@ def isa_here():
 
 def packed_and_searched(metric, rows, queries, k, threads=(1,)):
     """Name -> bytes of what is packed, and for each number of threads ids and scores."""
-    flat = Flat.pack(METRICS[metric], rows, n_threads=threads[-1])
+    flat = Flat.pack(METRICS[metric], Rows.of(rows, METRICS[metric]), n_threads=threads[-1])
     found = [tuple(flat.search(queries, k, n_threads=n)) for n in threads]
     packed = {name: array.tobytes() for name, array in flat.arrays.items()}
     return {**packed, "unit": flat.unit}, found
@@ -170,7 +171,7 @@ def test_every_instruction_set_packs_and_answers_the_same_bytes(metric, processo
 @given(data=st.data())
 def test_one_query_alone_and_any_number_of_threads_change_nothing(metric, data):
     rows, queries, k = data.draw(cases(metric))
-    flat = Flat.pack(METRICS[metric], rows)
+    flat = Flat.pack(METRICS[metric], Rows.of(rows, METRICS[metric]))
     assert len({same_bytes(*flat.search(queries, k, n_threads=n)) for n in (1, 2, 3, 8)}) == 1
     alone = [flat.search(query[None], k) for query in queries]
     for part, whole in zip(zip(*alone, strict=True), flat.search(queries, k), strict=True):
@@ -185,7 +186,7 @@ def test_no_row_is_lost_whatever_the_codes_lose(metric, kind, k):
     rng = np.random.default_rng(len(kind) * k)
     for dim in (7, 64):
         rows, queries = drawn(kind, metric, rng, 3000, dim), drawn(kind, metric, rng, 7, dim)
-        flat = Flat.pack(METRICS[metric], rows)
+        flat = Flat.pack(METRICS[metric], Rows.of(rows, METRICS[metric]))
         assert_exact(metric, rows, queries, k, flat.search(queries, k))
 
 
@@ -204,7 +205,7 @@ def test_rows_shared_out_among_threads_give_the_same_bytes(metric):
     rng = np.random.default_rng(8)
     dim = 1024 if metric == "hamming" else 128
     rows, queries = drawn("copies", metric, rng, 60_000, dim), drawn("normal", metric, rng, 2, dim)
-    flat = Flat.pack(METRICS[metric], rows)
+    flat = Flat.pack(METRICS[metric], Rows.of(rows, METRICS[metric]))
     assert_exact(metric, rows, queries, 50, flat.search(queries, 50))
     for q in (1, 2):
         assert len({same_bytes(*flat.search(queries[:q], 50, n_threads=n)) for n in (1, 2, 3, 8)}) == 1
@@ -215,7 +216,9 @@ def test_rows_shared_out_among_threads_give_the_same_bytes(metric):
 def test_a_query_of_another_size_than_the_rows(metric, scale):
     rng = np.random.default_rng(1)
     rows, queries = drawn("normal", metric, rng, 1000, 20), drawn("normal", metric, rng, 8, 20, scale)
-    assert_exact(metric, rows, queries, 5, Flat.pack(METRICS[metric], rows).search(queries, 5))
+    assert_exact(
+        metric, rows, queries, 5, Flat.pack(METRICS[metric], Rows.of(rows, METRICS[metric])).search(queries, 5)
+    )
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -236,7 +239,7 @@ def test_scores_are_those_of_scikit_learn(metric):
 def long_search():
     """About a second of work for one thread; takes ``progress``."""
     rows = np.random.default_rng(0).standard_normal((50_000, 64)).astype(np.float32)
-    flat = Flat.pack(METRICS["cosine"], rows)
+    flat = Flat.pack(METRICS["cosine"], Rows.of(rows, METRICS["cosine"]))
     start = time.monotonic()
     flat.search(rows[:1000], 10, n_threads=1)
     queries = np.resize(rows, (int(1000 / (time.monotonic() - start)), 64))

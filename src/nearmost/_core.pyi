@@ -14,7 +14,9 @@ def hash_keys(
 def find_key(data: NDArray[np.uint8], offsets: NDArray[np.uint64], slots: NDArray[np.uint32], key: bytes) -> int: ...
 def pack(
     metric: int,
-    rows: NDArray[np.float32],
+    dim: int,
+    rows: NDArray[Any],
+    row_scales: NDArray[np.float32] | None,
     panels: NDArray[np.uint8],
     norms: NDArray[np.float64] | None,
     scales: NDArray[np.float32] | None,
@@ -27,7 +29,8 @@ def search(
     metric: int,
     n_rows: int,
     dim: int,
-    rows: NDArray[np.float32] | None,
+    rows: NDArray[Any] | None,
+    row_scales: NDArray[np.float32] | None,
     panels: NDArray[np.uint8],
     norms: NDArray[np.float64] | None,
     scales: NDArray[np.float32] | None,
@@ -41,12 +44,37 @@ def search(
     progress: Progress | None,
 ) -> None: ...
 def all_finite(numbers: NDArray[np.float32]) -> bool: ...
-def longest_row(metric: int, rows: NDArray[np.float32]) -> float: ...
-def lengths(rows: NDArray[np.float32], out: NDArray[np.float64]) -> None: ...
-def find_mean(metric: int, rows: NDArray[np.float32], unit: float, mean: NDArray[np.float32]) -> None: ...
+def longest_row(
+    metric: int,
+    dim: int,
+    rows: NDArray[Any],
+    scales: NDArray[np.float32] | None,
+    n_threads: int,
+    progress: Progress | None,
+) -> float: ...
+def lengths(
+    dim: int,
+    rows: NDArray[Any],
+    scales: NDArray[np.float32] | None,
+    out: NDArray[np.float64],
+    n_threads: int,
+    progress: Progress | None,
+) -> None: ...
+def find_mean(
+    metric: int,
+    dim: int,
+    rows: NDArray[Any],
+    scales: NDArray[np.float32] | None,
+    unit: float,
+    mean: NDArray[np.float32],
+    n_threads: int,
+    progress: Progress | None,
+) -> None: ...
 def find_axes(
     metric: int,
-    rows: NDArray[np.float32],
+    dim: int,
+    rows: NDArray[Any],
+    scales: NDArray[np.float32] | None,
     unit: float,
     mean: NDArray[np.float32],
     coded: int,
@@ -57,7 +85,9 @@ def find_axes(
 ) -> None: ...
 def turn(
     metric: int,
-    rows: NDArray[np.float32],
+    dim: int,
+    rows: NDArray[Any],
+    scales: NDArray[np.float32] | None,
     unit: float,
     mean: NDArray[np.float32],
     axes: NDArray[np.float32] | None,
@@ -97,7 +127,8 @@ class Partition:
         metric: int,
         unit: float,
         coded: int,
-        rows: NDArray[np.float32],
+        rows: NDArray[Any],
+        rows_scales: NDArray[np.float32] | None,
         norms: NDArray[np.float64] | None,
         mean: NDArray[np.float32],
         axes: NDArray[np.uint8] | None,

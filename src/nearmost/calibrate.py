@@ -24,6 +24,8 @@ GROWTH = 1.7  # of the lists from step to step
 ROWS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 GIVEN_UP = 0.1  # share of the misses that may come from scoring too few rows exactly
 ENOUGH = 0.997
+KNOWN = 400  # true neighbors of a query: more than the largest k, since many may score alike
+MOSTLY = 0.9
 
 Promising = Callable[[int, int], NDArray[np.int64]]
 """(lists, rows) -> for each query the rows that a search with that effort would score, the most promising first."""
@@ -85,31 +87,41 @@ class Calibration:
 
 
 def calibrate(promising: Promising, truth: Neighbors, own: NDArray[np.int64] | None, n_lists: int) -> Calibration:
-    """The table that searches of queries with known answers make: ``truth`` exact, two more than the largest k.
+    """The table that searches of queries with known answers make: ``truth`` exact, the first KNOWN and one more.
 
     ``own``: the row that each query is; it does not count, neither as truth nor as found.
     """
     n_queries, found = truth.ids.shape
     n_rows = int(truth.ids.max()) + 1 if truth.ids.size else 0
     steps: dict[int, list[Step]] = {k: [] for k in KS if k + 1 < found and truth.ids[:, k + 1].min() >= 0}
-    true_ids, true_scores = _without(truth, own)
+    last = np.full(n_queries, -2) if own is None else own
+    true_ids, true_scores = truth.without(last)
     lists = 2.0
     while lists < n_lists and any(not done or done[-1].recall < ENOUGH for done in steps.values()):
         count = math.ceil(lists)
         ranks = _ranks(promising(count, ROWS[-1] + 1), true_ids, own, n_rows)
         for k, done in steps.items():
             if not done or done[-1].recall < ENOUGH:
-                done.append(_step(count, k, ranks[:, :k], true_scores[:, : k + 1], done))
+                done.append(_step(count, k, ranks, true_scores, done))
         lists *= GROWTH
     return Calibration({k: done for k, done in steps.items() if done}, n_queries)
 
 
 def _step(lists: int, k: int, ranks: NDArray[np.int32], scores: NDArray[np.float32], done: list[Step]) -> Step:
-    """The fewest rows that cost hardly any recall. Where the next row scores as the k-th does, any such row will do."""
-    tied = (scores[:, :k] == scores[:, k - 1 : k]) & (scores[:, k - 1 : k] == scores[:, k:])
+    """The fewest rows that cost hardly any recall.
+
+    Any row that scores as the k-th does will do in its place. Where not even the last known one scores less, nobody
+    knows how many there are: such a query says nothing, unless hardly any other is there.
+    """
+    endless = scores[:, -1] == scores[:, k - 1]
+    if endless.mean() < MOSTLY:
+        ranks, scores = ranks[~endless], scores[~endless]
+    good = scores >= scores[:, k - 1 : k]
+    ties = (scores == scores[:, k - 1 : k]).sum(axis=1) if endless.mean() >= MOSTLY else 0
 
     def share(rows: int) -> NDArray[np.float64]:
-        return np.asarray(((ranks < rows) | tied).mean(axis=1), dtype=np.float64)
+        found = ((ranks < rows) & good).sum(axis=1)
+        return np.asarray(np.minimum(k, found + ties) / k, dtype=np.float64)
 
     best = float(share(ROWS[-1]).mean())
     least = done[-1].rows if done else k
@@ -118,15 +130,6 @@ def _step(lists: int, k: int, ranks: NDArray[np.int32], scores: NDArray[np.float
     careful = np.append(share(rows), 1 - 1 / k)  # as if one more neighbour had been missed: no misses prove little
     error = float(careful.std()) / math.sqrt(len(ranks))
     return Step(lists, rows, round(float(share(rows).mean()), 6), round(error, 6))
-
-
-def _without(found: Neighbors, own: NDArray[np.int64] | None) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Ids and scores without each query's own row, or without the last one where that was not found."""
-    if own is None:
-        return found.ids[:, :-1], found.scores[:, :-1]
-    drop = np.argmax(np.concatenate([found.ids[:, :-1] == own[:, None], np.ones((len(own), 1), bool)], axis=1), axis=1)
-    kept = np.arange(found.ids.shape[1])[None, :] != drop[:, None]
-    return found.ids[kept].reshape(len(own), -1), found.scores[kept].reshape(len(own), -1)
 
 
 def _ranks(

@@ -51,6 +51,17 @@ class Contents:
             arrays["texts.data"], arrays["texts.offsets"] = self.texts.data, self.texts.offsets
         return arrays if self.encoder is None else {**arrays, **self.encoder.arrays}
 
+    def info(self) -> dict[str, Any]:
+        """The header, where keys and texts come from, and how many bytes each section takes."""
+        arrays = self.arrays()
+        return {
+            **self.header(),
+            "store": "bits" if self.packed.metric.name == "hamming" else str(arrays["rows"].dtype),
+            "keys": "row numbers" if self.keys.strings is None else "stored",
+            "texts": "none" if self.texts is None else "stored",
+            "sections": {name: array.nbytes for name, array in arrays.items()},
+        }
+
     @classmethod
     def of(cls, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Contents:
         """The contents behind a header and sections; DamagedFileError where they contradict each other.

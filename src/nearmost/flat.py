@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 from nearmost import _core
 from nearmost.allowed import Allowed
 from nearmost.errors import DamagedFileError, InputError
+from nearmost.memory import aligned
 from nearmost.metrics import Metric
-from nearmost.values import CHECK_ROWS, Neighbors
+from nearmost.rows import Rows, require_bits
+from nearmost.values import Neighbors
 
 Progress = Callable[[int, int], Any]
 
 BLOCK = 16
 """Rows that are looked at together; see docs/format.md for how their codes lie."""
 
-
-CACHE_LINE = 64
 MOST_DIM = 65_536
 """So that no sum of products of codes leaves 32 bits."""
 
@@ -40,7 +40,8 @@ class Flat:
         if dim > MOST_DIM:
             raise InputError(f"dim is {dim}; an index takes at most {MOST_DIM} columns")
         self.metric, self.dim, self.n_rows, self.unit = metric, dim, n_rows, unit
-        self.arrays: dict[str, NDArray[Any]] = {}
+        self.rows = None if metric.name == "hamming" else Rows.found(metric, dim, n_rows, arrays)
+        self.arrays: dict[str, NDArray[Any]] = {} if self.rows is None else self.rows.arrays
         for name, (dtype, shape) in layout(metric, dim, n_rows).items():
             array = arrays.get(name)
             if array is None or array.dtype != dtype or array.shape != shape:
@@ -49,25 +50,21 @@ class Flat:
             self.arrays[name] = array
 
     @classmethod
-    def pack(
-        cls, metric: Metric, rows: NDArray[np.float32], *, n_threads: int = 0, progress: Progress | None = None
-    ) -> Flat:
-        """Packs rows, float32 (n, dim), in one pass over them; keeps a reference to them where they are needed."""
-        n_rows, dim = rows.shape
+    def pack(cls, metric: Metric, rows: Rows, *, n_threads: int = 0, progress: Progress | None = None) -> Flat:
+        """Packs rows in one pass over them; keeps a reference to them where they are needed."""
+        n_rows, dim = len(rows), rows.dim
         if dim > MOST_DIM:
             raise InputError(
                 f"vectors have dim {dim}; an index takes at most {MOST_DIM}: project them to fewer columns"
             )
-        if metric.name == "hamming":
-            _require_bits(rows, "vectors")
         arrays: dict[str, NDArray[Any]] = {
-            name: aligned(shape, dtype)
-            for name, (dtype, shape) in layout(metric, dim, n_rows).items()
-            if name != "rows"
+            name: aligned(shape, dtype) for name, (dtype, shape) in layout(metric, dim, n_rows).items()
         }
         unit = _core.pack(
             metric.code,
-            rows,
+            dim,
+            rows.values,
+            rows.scales,
             arrays["panels"],
             arrays.get("norms"),
             arrays.get("scales"),
@@ -76,7 +73,7 @@ class Flat:
             n_threads,
             progress,
         )
-        return cls(metric, dim, n_rows, unit, {"rows": rows, **arrays})
+        return cls(metric, dim, n_rows, unit, {**rows.arrays, **arrays})
 
     def header(self) -> dict[str, Any]:
         """What the file's header says beyond what it says of every index: nothing."""
@@ -95,7 +92,7 @@ class Flat:
     ) -> Neighbors:
         """The k best rows of each query, exactly whatever is asked for: queries float32 (q, dim) in, (q, k) out."""
         if self.metric.name == "hamming":
-            _require_bits(queries, "queries")
+            require_bits(queries, "queries")
         if allowed is not None:
             return self._search_some(queries, k, allowed, n_threads, progress)
         ids = np.empty((len(queries), k), dtype=np.int64)
@@ -105,7 +102,8 @@ class Flat:
             self.metric.code,
             self.n_rows,
             self.dim,
-            get("rows"),
+            None if self.rows is None else self.rows.values,
+            None if self.rows is None else self.rows.scales,
             self.arrays["panels"],
             get("norms"),
             get("scales"),
@@ -128,12 +126,8 @@ class Flat:
         ids = np.full((len(queries), k), -1, dtype=np.int64)
         scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
         most = 2 * wanted * self.n_rows // max(1, allowed.count) + 16
-        if "rows" in self.arrays and (allowed.count * 10 < self.n_rows or most > self.n_rows // 4):
-            rows = allowed.rows
-            of_them = Flat.pack(self.metric, self.arrays["rows"][rows], n_threads=n_threads)
-            found = of_them.search(queries, wanted, n_threads=n_threads, progress=progress)
-            ids[:, :wanted], scores[:, :wanted] = rows[found.ids], found.scores
-            return Neighbors(ids, scores, self.metric)
+        if self.rows is not None and (allowed.count * 10 < self.n_rows or most > self.n_rows // 4):
+            return among(self.metric, self.rows, queries, k, allowed, n_threads, progress)
         left = np.arange(len(queries))
         while len(left) and wanted:
             found = self.search(queries[left], min(most, self.n_rows), n_threads=n_threads, progress=progress)
@@ -150,19 +144,38 @@ class Flat:
 
     def vector(self, row: int) -> NDArray[np.float32]:
         """Row ``row`` as it was given, float32 (dim,)."""
-        if "rows" in self.arrays:
-            return np.array(self.arrays["rows"][row], dtype=np.float32)
+        if self.rows is not None:
+            return self.rows.one(row)
         packed = np.ascontiguousarray(self.arrays["panels"][row // BLOCK, :, row % BLOCK, :]).reshape(-1)
         return np.unpackbits(packed, count=self.dim, bitorder="little").astype(np.float32)
 
 
+def among(
+    metric: Metric,
+    rows: Rows,
+    queries: NDArray[np.float32],
+    k: int,
+    allowed: Allowed,
+    n_threads: int,
+    progress: Progress | None,
+) -> Neighbors:
+    """The k best of the allowed rows alone, packed for these queries: what is cheapest where they are few."""
+    which = allowed.rows
+    found = Flat.pack(metric, rows.take(which), n_threads=n_threads).search(
+        queries, min(k, len(which)), n_threads=n_threads, progress=progress
+    )
+    ids = np.full((len(queries), k), -1, dtype=np.int64)
+    scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
+    ids[:, : len(which)], scores[:, : len(which)] = which[found.ids], found.scores
+    return Neighbors(ids, scores, metric)
+
+
 def layout(metric: Metric, dim: int, n_rows: int) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
-    """Name -> (dtype, shape) of the arrays that this metric keeps."""
+    """Name -> (dtype, shape) of the arrays that this metric keeps beside its rows."""
     blocks = -(-n_rows // BLOCK)
     row_bytes = -(-dim // 8) if metric.name == "hamming" else dim
     f32 = np.dtype(np.float32)
     every: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {
-        "rows": (f32, (n_rows, dim)),
         "norms": (np.dtype(np.float64), (n_rows,)),
         "panels": (np.dtype(np.uint8), (blocks, -(-row_bytes // 4), BLOCK, 4)),
         "scales": (f32, (blocks, BLOCK)),
@@ -170,30 +183,10 @@ def layout(metric: Metric, dim: int, n_rows: int) -> dict[str, tuple[np.dtype[An
         "bounds": (f32, (blocks, 2)),
     }
     kept = {
-        "cosine": ("rows", "norms", "panels", "scales", "bounds"),
-        "euclidean": ("rows", "panels", "scales", "offsets", "bounds"),
-        "dot": ("rows", "panels", "scales", "bounds"),
-        "manhattan": ("rows", "panels", "bounds"),
+        "cosine": ("norms", "panels", "scales", "bounds"),
+        "euclidean": ("panels", "scales", "offsets", "bounds"),
+        "dot": ("panels", "scales", "bounds"),
+        "manhattan": ("panels", "bounds"),
         "hamming": ("panels",),
     }
     return {name: every[name] for name in kept[metric.name]}
-
-
-def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """An empty array that starts on a cache line, as the sections of a mapped file do."""
-    room = np.empty(math.prod(shape) * dtype.itemsize + CACHE_LINE - 1, dtype=np.uint8)
-    start = -room.ctypes.data % CACHE_LINE
-    return room[start : len(room) - (CACHE_LINE - 1 - start)].view(dtype).reshape(shape)
-
-
-def _require_bits(rows: NDArray[np.float32], name: str) -> None:
-    for start in range(0, len(rows), CHECK_ROWS):
-        part = rows[start : start + CHECK_ROWS]
-        bad = (part != 0) & (part != 1)
-        if bad.any():
-            row, column = (int(i[0]) for i in np.nonzero(bad))
-            value = part[row, column]
-            raise InputError(
-                f"row {start + row} of the {name} holds {value} in column {column}; "
-                "metric 'hamming' takes 0 and 1 only (np.unpackbits turns packed bits into them)"
-            )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from nearmost import store
 from nearmost.allowed import Allowed
+from nearmost.building import build
 from nearmost.contents import Contents
-from nearmost.encoders import Encoder, Fitted, load_encoder
-from nearmost.encoders.recorded import RecordedEncoder
+from nearmost.encoders import Encoder, load_encoder
 from nearmost.errors import EncoderError, FormatError, InputError, ShapeError
 from nearmost.flat import Progress
-from nearmost.metrics import Metric, metric_named
-from nearmost.partition import Partition, require_recall
-from nearmost.partitioning import Kind, Quality, measure, pack
-from nearmost.queries import query_rows, whole
+from nearmost.metrics import Metric
+from nearmost.packing import Kind, tuned
+from nearmost.partition import require_recall
+from nearmost.partitioning import Quality
+from nearmost.queries import own_rows, query_rows, whole
+from nearmost.rows import Store
 from nearmost.strings import Keys, OnDuplicate, Strings
 from nearmost.values import Corpus, Neighbors, Vectors
 
@@ -43,47 +45,52 @@ class Index:
     @classmethod
     def build(
         cls,
-        rows: Vectors | Corpus | ArrayLike,
+        rows: Vectors | Corpus | ArrayLike | Iterator[ArrayLike],
         *,
         keys: Iterable[str] | None = None,
         metric: str | Metric = "cosine",
         encoder: str | Encoder | None = None,
         on_duplicate: OnDuplicate = "error",
         kind: Kind = "auto",
+        exact: bool = False,
         quality: Quality = "default",
+        store: Store = "auto",
+        scratch: str | os.PathLike[str] | None = None,
         seed: int = 0,
         n_threads: int = 0,
         progress: Progress | None = None,
     ) -> Index:
         """An index of vectors, or of a corpus, whose texts an encoder ("minilm" where none is named) makes vectors of.
 
-        ``rows``: Vectors, a Corpus, or anything array-like of shape (n, dim). With vectors, ``encoder`` names what
-        made them, so that the index can be searched by text. ``keys`` and ``on_duplicate`` as in ``Vectors.of``.
-        ``kind="flat"`` looks at every row and is exact; "partition" looks at the most promising ones (cosine, euclidean
-        and dot), and how many of the nearest it finds is up to ``search``; "auto" takes it from 20,000 rows on.
+        ``rows``: Vectors, a Corpus, anything array-like of shape (n, dim), or an iterator of such batches, which go
+        through a file; a mapped array is read where it lies. With vectors, ``encoder`` names what made them, so that
+        the index can be searched by text. ``keys`` and ``on_duplicate`` as in ``Vectors.of``.
+        ``kind="flat"`` (the same as ``exact=True``) looks at every row and is exact; "partition" looks at the most
+        promising ones, and how many of the nearest it finds is up to ``search``; "auto" takes it from 20,000 rows on.
+        ``store``: the type that rows are kept in. "auto" takes the shortest of uint8, int8, float16 and float32 that
+        loses nothing; "f16" and "i8" round where they must. ``scratch``: a folder for what a build needs beside its
+        rows; without it that is memory, or the system's own such folder where a mapped array exceeds 1 GiB.
         ``quality`` ("fast", "default", "best") trades time to build for time to search. The same rows, seed and
         quality give the same bytes, whatever n_threads.
         ``progress(done, total)`` is called about ten times a second from this thread. n_threads=0: all cores.
         """
-        chosen = metric_named(metric)
-        texts = None
-        loaded = None if encoder is None else load_encoder(encoder)
-        if isinstance(rows, Corpus):
-            loaded = loaded or load_encoder("minilm")
-            loaded = loaded.fit(rows.texts) if isinstance(loaded, Fitted) else loaded
-            if keys is not None:
-                raise InputError("keys were given twice: the corpus has keys already")
-            texts, keys = rows.texts, rows.keys
-            rows = loaded.encode(rows.texts, progress=progress, n_threads=n_threads)
-            progress = None  # packing is short beside encoding, and two bars would be one too many
-        vectors = Vectors.of(rows, keys, on_duplicate=on_duplicate)
-        if loaded is not None and loaded.dim != vectors.dim:
-            raise ShapeError(f"encoder {loaded.spec!r} has dim {loaded.dim}, the vectors have dim {vectors.dim}")
-        packed = pack(
-            chosen, vectors.rows, kind=kind, quality=quality, seed=seed, n_threads=n_threads, progress=progress
+        if exact and kind not in ("auto", "flat"):
+            raise InputError(f"exact=True and kind={kind!r} exclude each other; a flat index is the exact one")
+        contents, loaded = build(
+            rows,
+            keys=keys,
+            metric=metric,
+            encoder=encoder,
+            on_duplicate=on_duplicate,
+            kind="flat" if exact else kind,
+            quality=quality,
+            store=store,
+            scratch=scratch,
+            seed=seed,
+            n_threads=n_threads,
+            progress=progress,
         )
-        recorded = None if loaded is None else RecordedEncoder.of(loaded)
-        return cls(Contents(packed, vectors.keys, texts, recorded), encoder=loaded)
+        return cls(contents, encoder=loaded)
 
     @classmethod
     def open(
@@ -121,6 +128,8 @@ class Index:
         effort: int | None = None,
         allow: ArrayLike | Iterable[str] | None = None,
         deny: ArrayLike | Iterable[str] | None = None,
+        leave_out: ArrayLike | Sequence[str] | None = None,
+        radius: float | None = None,
         n_threads: int = 0,
         progress: Progress | None = None,
     ) -> Neighbors:
@@ -131,7 +140,8 @@ class Index:
         through, takes its place for those who know. A flat index is always exact. Scores are exact in any case.
 
         ``allow`` and ``deny``, each a bool mask (n,), row numbers or keys, say which rows may be found: the k nearest
-        of those come, however few they are among all.
+        of those come, however few they are among all. ``leave_out``, a row number or key for each query, is the row
+        that must not be its neighbor: its own. ``radius`` leaves out what is farther by the metric's own distance.
 
         ``queries`` is one vector (dim,), many (q, dim), one text or a list of texts. One query gives (k,) arrays,
         many give (q, k). Where fewer than k rows exist the rest is -1 and -inf.
@@ -140,15 +150,18 @@ class Index:
         n_threads = whole(n_threads, "n_threads", 0)
         require_recall(recall, effort)
         rows, single = self._query_rows(queries, n_threads)
+        own = None if leave_out is None else own_rows(leave_out, len(rows), self._parts().keys)
         found = self._parts().packed.search(
             rows,
-            k,
+            k + (own is not None),
             recall=recall,
             effort=effort,
             allowed=Allowed.of(allow, deny, self._parts().keys),
             n_threads=n_threads,
             progress=progress,
         )
+        found = found if own is None else found.without(own)
+        found = found if radius is None else found.within(radius)
         return Neighbors(found.ids[0], found.scores[0], found.metric) if single else found
 
     def nearest(
@@ -165,30 +178,23 @@ class Index:
         if sum(given is not None for given in (key, text, vector)) != 1:
             raise InputError("nearest wants one of a key, text=... or vector=...")
         k = whole(k, "k", 1)
-        own = -1
         query: Any = text if vector is None else np.asarray(vector)
-        if key is not None:
-            own = self._parts().keys.row(key)
-            query = self._parts().packed.vector(own)
-        ids, scores = self.search(query, k + (own >= 0), recall=recall, n_threads=n_threads)
+        query = query if key is None else self.vector(key)
+        ids, scores = self.search(
+            query, k, recall=recall, leave_out=None if key is None else [key], n_threads=n_threads
+        )
         if ids.ndim != 1:
             raise ShapeError(f"nearest takes one vector, not {len(ids)}; use search for many")
-        pairs = zip(ids.tolist(), scores.tolist(), strict=True)
-        return [(self._parts().keys[row], score) for row, score in pairs if row not in (own, -1)][:k]
+        return [(self.keys[row], score) for row, score in zip(ids.tolist(), scores.tolist(), strict=True) if row >= 0]
 
     def tune(self, queries: ArrayLike | Sequence[str], *, n_threads: int = 0) -> Index:
         """The same index calibrated on these queries, some hundreds of them, for when they are unlike the rows.
 
         Save it to keep that. A flat index needs none and comes back as it is.
         """
-        parts = self._parts()
-        if not isinstance(parts.packed, Partition):
-            return self
         rows, _ = self._query_rows(queries, n_threads)
-        if len(rows) < 1:
-            raise InputError("tune wants queries, some hundreds of them")
-        tuned = parts.packed.calibrated(measure(parts.packed, rows, None, n_threads))
-        return Index(replace(parts, packed=tuned), encoder=self._encoder)
+        packed = tuned(self._parts().packed, rows, n_threads)
+        return Index(replace(self._parts(), packed=packed), encoder=self._encoder)
 
     def vector(self, key: str) -> NDArray[np.float32]:
         """The vector of this key as it was given, float32 (dim,). Raises UnknownKeyError."""
@@ -236,14 +242,7 @@ class Index:
 
     def info(self) -> dict[str, Any]:
         """What is inside, as plain values."""
-        parts = self._parts()
-        return {
-            "path": None if self._path is None else str(self._path),
-            **parts.header(),
-            "keys": "row numbers" if parts.keys.strings is None else "stored",
-            "texts": "none" if parts.texts is None else "stored",
-            "sections": {name: array.nbytes for name, array in parts.arrays().items()},
-        }
+        return {"path": None if self._path is None else str(self._path), **self._parts().info()}
 
     def close(self) -> None:
         """Lets go of the file; the map goes once no array of it is left. May be called twice."""

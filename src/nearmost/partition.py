@@ -18,18 +18,15 @@ from nearmost import _core
 from nearmost.allowed import Allowed
 from nearmost.calibrate import Calibration, Step
 from nearmost.errors import DamagedFileError, InputError
-from nearmost.flat import Flat, Progress
+from nearmost.flat import Flat, Progress, among
 from nearmost.metrics import Metric
+from nearmost.rows import Rows, require_bits
 from nearmost.values import Neighbors
-
-METRICS = ("cosine", "euclidean", "dot")
-"""The metrics that have partitions; manhattan and hamming are searched flat."""
 
 FEW = 10_000
 """So few rows that may be found are all looked at."""
 
 SECTIONS: dict[str, tuple[type[np.generic], int]] = {
-    "rows": (np.float32, 2),
     "norms": (np.float64, 1),
     "mean": (np.float32, 1),
     "axes": (np.uint8, 4),
@@ -47,6 +44,11 @@ SECTIONS: dict[str, tuple[type[np.generic], int]] = {
 }
 """Name -> dtype and number of axes of the arrays; core/partition.h says how they lie."""
 OPTIONAL = ("norms", "axes", "axes.scales")
+
+
+def turned_like_euclidean(metric: Metric) -> bool:
+    """Whether rows lie in the lists by their Euclidean distance: manhattan and hamming are close to it."""
+    return metric.name not in ("cosine", "dot")
 
 
 class Partition:
@@ -70,7 +72,8 @@ class Partition:
         self.coded, self.turned = coded, turned
         self.calibration = calibration or Calibration({})
         self._steps: dict[tuple[float, int], Step | None] = {}  # what was asked for before
-        self.arrays: dict[str, NDArray[Any]] = {}
+        self.rows = Rows.found(metric, dim, n_rows, arrays)
+        self.arrays: dict[str, NDArray[Any]] = self.rows.arrays
         for name, (dtype, axes) in SECTIONS.items():
             array = arrays.get(name)
             if array is None and name in OPTIONAL:
@@ -79,11 +82,12 @@ class Partition:
                 found = "missing" if array is None else f"{array.dtype} {array.shape}"
                 raise DamagedFileError(f"section {name!r} is {found}; it must be {dtype.__name__} with {axes} axes")
             self.arrays[name] = array
-        if self.arrays["rows"].shape != (n_rows, dim):
-            raise DamagedFileError(f"section 'rows' has shape {self.arrays['rows'].shape}, wanted {(n_rows, dim)}")
         if not (math.isfinite(unit) and unit > 0 and 0 < coded <= turned <= dim + 1):
             raise DamagedFileError(f"the header says unit {unit}, coded {coded}, turned {turned}: the file is damaged")
-        named: dict[str, Any] = {name.replace(".", "_"): self.arrays.get(name) for name in SECTIONS}
+        if len(self.arrays["mean"]) != dim + (metric.name == "dot"):
+            raise DamagedFileError(f"section 'mean' has {len(self.arrays['mean'])} numbers: the file is damaged")
+        names = ("rows", "rows.scales", *SECTIONS)
+        named: dict[str, Any] = {name.replace(".", "_"): self.arrays.get(name) for name in names}
         try:
             self._core = _core.Partition(metric.code, unit, coded, turned=turned, **named)
         except (ValueError, TypeError) as error:
@@ -92,7 +96,7 @@ class Partition:
     @cached_property
     def flat(self) -> Flat:
         """The same rows packed for exact search, made when first wanted: the file does not hold them twice."""
-        return Flat.pack(self.metric, self.arrays["rows"])
+        return Flat.pack(self.metric, self.rows)
 
     def header(self) -> dict[str, Any]:
         """What the file's header says of a partition beyond what it says of every index."""
@@ -118,6 +122,8 @@ class Partition:
 
         ``effort``, the number of lists that are looked through, takes the place of ``recall``. recall=1 is exact.
         """
+        if self.metric.name == "hamming":
+            require_bits(queries, "queries")
         if allowed is not None:
             return self._search_some(queries, k, allowed, recall, effort, n_threads, progress)
         if effort is not None:
@@ -145,8 +151,9 @@ class Partition:
         """``search`` among some of the rows: their k nearest lie as far as the k / share nearest of all rows do."""
         farther = math.ceil(k * self.n_rows / max(1, allowed.count))
         step = self.calibration.for_recall(recall, farther) if effort is None else self.calibration.at(effort, k)
-        few = allowed.count <= FEW or allowed.count <= k
-        if few or step is None or (effort is None and step.lists > self.n_lists // 2):
+        if allowed.count <= FEW or allowed.count <= k:
+            return among(self.metric, self.rows, queries, k, allowed, n_threads, progress)
+        if step is None or (effort is None and step.lists > self.n_lists // 2):
             return self.flat.search(queries, k, allowed=allowed, n_threads=n_threads, progress=progress)
         near = self.calibration.for_recall(recall, k) if effort is None else step
         rows = max(near.rows if near else step.rows, k)
@@ -207,7 +214,7 @@ class Partition:
 
     def vector(self, row: int) -> NDArray[np.float32]:
         """Row ``row`` as it was given, float32 (dim,)."""
-        return np.array(self.arrays["rows"][row], dtype=np.float32)
+        return self.rows.one(row)
 
     @classmethod
     def of(
@@ -221,7 +228,7 @@ class Partition:
     ) -> Partition:
         """The partition behind a file's header and sections; DamagedFileError where they contradict each other."""
         coded, turned = header.get("coded"), header.get("turned")
-        if metric.name not in METRICS or type(coded) is not int or type(turned) is not int:
+        if type(coded) is not int or type(turned) is not int:
             raise DamagedFileError(f"the header says metric {metric}, coded {coded!r:.40}, turned {turned!r:.40}")
         calibration = Calibration.of(header.get("calibration"))
         return cls(metric, dim, n_rows, unit, arrays, coded=coded, turned=turned, calibration=calibration)

@@ -10,18 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost import _core
-from nearmost.calibrate import KS, Calibration, calibrate
+from nearmost.calibrate import KNOWN, Calibration, calibrate
 from nearmost.errors import InputError
-from nearmost.flat import Flat, Progress, aligned
+from nearmost.flat import Progress
+from nearmost.memory import Allocate, aligned
 from nearmost.metrics import Metric
-from nearmost.partition import METRICS, Partition
+from nearmost.partition import Partition, turned_like_euclidean
+from nearmost.rows import Rows
 
-Kind = Literal["auto", "flat", "partition"]
 Quality = Literal["fast", "default", "best"]
 Floats = NDArray[np.float32]
 
-PARTITION_FROM = 20_000
-"""Rows from which on kind="auto" takes a partition: below, looking at every row is about as fast."""
 EFFORTS = {"fast": (4, 0), "default": (8, 1), "best": (12, 3)}
 """Quality -> cells whose lists a row is compared with, and rounds of k-means over all lists."""
 
@@ -30,7 +29,7 @@ NO_ROW = np.uint32(0xFFFFFFFF)
 UNTURNED = 112  # up to so many columns every one has a 4-bit code
 CALIBRATE_FROM = 1000  # rows
 MANY = 100_000_000  # numbers: then fewer rows are held out, since each is compared with all others
-STAGES = 5
+STAGES = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ class Recipe:
         if quality not in EFFORTS:
             raise InputError(f"quality is {quality!r}; it must be one of {', '.join(EFFORTS)}")
         width, rounds = EFFORTS[quality]
-        euclidean = metric.name == "euclidean"
+        euclidean = turned_like_euclidean(metric)
         return cls(
             turned=turned,
             weight=0.5 if euclidean else 0.35,
@@ -63,67 +62,55 @@ class Recipe:
         )
 
 
-def pack(
-    metric: Metric,
-    rows: Floats,
-    *,
-    kind: Kind = "auto",
-    quality: Quality = "default",
-    seed: int = 0,
-    n_threads: int = 0,
-    progress: Progress | None = None,
-) -> Flat | Partition:
-    """The rows ready to be searched, in the kind that is asked for, or in the faster one."""
-    if kind not in ("auto", "flat", "partition"):
-        raise InputError(f"kind is {kind!r}; it must be one of auto, flat, partition")
-    if kind == "partition" and metric.name not in METRICS:
-        raise InputError(f"metric {metric.name!r} has no partitions, only {', '.join(METRICS)}; take kind='flat'")
-    if kind == "partition" or (kind == "auto" and len(rows) >= PARTITION_FROM and metric.name in METRICS):
-        return partition(metric, rows, quality=quality, seed=seed, n_threads=n_threads, progress=progress)
-    return Flat.pack(metric, rows, n_threads=n_threads, progress=progress)
-
-
 def partition(
     metric: Metric,
-    rows: Floats,
+    rows: Rows,
     *,
     quality: Quality = "default",
     seed: int = 0,
+    allocate: Allocate = aligned,
     n_threads: int = 0,
     progress: Progress | None = None,
 ) -> Partition:
-    """The rows, float32 (n, dim), in a calibrated partition: the same bytes for any number of threads."""
-    n_rows, dim = rows.shape
+    """The rows in a calibrated partition: the same bytes for any number of threads."""
+    n_rows, dim = len(rows), rows.dim
     recipe = Recipe.of(metric, dim, quality, seed)
     staged = _staged(progress)
-    arrays: dict[str, NDArray[Any]] = {"rows": rows}
-    unit = 1.0 if metric.name == "cosine" else _core.longest_row(metric.code, rows)
+    arrays: dict[str, NDArray[Any]] = rows.arrays
+    stored = (dim, rows.values, rows.scales)
+    unit = 1.0 if metric.name == "cosine" else _core.longest_row(metric.code, *stored, n_threads, staged(0))
     if metric.name == "cosine":
-        arrays["norms"] = aligned((n_rows,), np.dtype(np.float64))
-        _core.lengths(rows, arrays["norms"])
-    arrays["mean"] = _empty((dim + (metric.name == "dot"),))
-    _core.find_mean(metric.code, rows, unit, arrays["mean"])
-    inside, shift, half_squares = _turn(metric, rows, unit, recipe, arrays, n_threads, staged)
-    held = _held_out(rows.shape, seed)
-    lists = _grow(inside, held, recipe, n_threads, staged(2))
-    euclidean = metric.name == "euclidean"
+        arrays["norms"] = aligned((n_rows,), np.float64)
+        _core.lengths(*stored, arrays["norms"], n_threads, staged(0))
+    arrays["mean"] = aligned((dim + (metric.name == "dot"),))
+    _core.find_mean(metric.code, *stored, unit, arrays["mean"], n_threads, staged(1))
+    inside, shift, half_squares = _turn(metric, rows, unit, recipe, arrays, allocate, n_threads, staged)
+    held = _held_out((n_rows, dim), seed)
+    lists = _grow(inside, held, recipe, n_threads, staged(4))
+    euclidean = turned_like_euclidean(metric)
     _pack_centroids(lists, None if euclidean else shift, recipe.weight, arrays)
     coded = recipe.turned
     per_row = 8 if euclidean else 4
-    arrays["blocks"] = _empty((len(arrays["slots"]), -(-coded // 8) * 32 + LIST * per_row), np.uint8)
+    arrays["blocks"] = allocate((len(arrays["slots"]), -(-coded // 8) * 32 + LIST * per_row), np.uint8)
     made = Partition(metric, dim, n_rows, unit, arrays, coded=coded, turned=recipe.turned)
     made.pack(
-        inside, None if euclidean else shift, half_squares, eta=recipe.eta, n_threads=n_threads, progress=staged(3)
+        inside, None if euclidean else shift, half_squares, eta=recipe.eta, n_threads=n_threads, progress=staged(5)
     )
     del inside
     if n_rows < CALIBRATE_FROM:
         return made
-    return made.calibrated(measure(made, rows[held], held, n_threads))
+    return made.calibrated(measure(made, rows.floats(held), held, n_threads, staged(6)))
 
 
-def measure(made: Partition, queries: Floats, own: NDArray[np.int64] | None, n_threads: int = 0) -> Calibration:
+def measure(
+    made: Partition,
+    queries: Floats,
+    own: NDArray[np.int64] | None,
+    n_threads: int = 0,
+    progress: Progress | None = None,
+) -> Calibration:
     """The table for these queries; ``own`` names the row that each of them is."""
-    truth = made.flat.search(queries, max(KS) + 2, n_threads=n_threads)
+    truth = made.flat.search(queries, KNOWN + 1, n_threads=n_threads, progress=progress)
 
     def promising(lists: int, rows: int) -> NDArray[np.int64]:
         return made.promising(queries, lists=lists, rows=rows, n_threads=n_threads)
@@ -133,22 +120,24 @@ def measure(made: Partition, queries: Floats, own: NDArray[np.int64] | None, n_t
 
 def _turn(
     metric: Metric,
-    rows: Floats,
+    rows: Rows,
     unit: float,
     recipe: Recipe,
     arrays: dict[str, NDArray[Any]],
+    allocate: Allocate,
     n_threads: int,
     staged: Any,
 ) -> tuple[Floats, Floats, Floats | None]:
     """Rows in the partition's coordinates, the mean there, and half their squared lengths where they are wanted."""
     mean, turned = arrays["mean"], recipe.turned
+    stored = (metric.code, rows.dim, rows.values, rows.scales)
     axes = None
     if turned < len(mean):
-        axes = _empty((turned, len(mean)))
-        _core.find_axes(metric.code, rows, unit, mean, turned, recipe.seed, axes, n_threads, staged(0))
-    inside, shift = np.empty((len(rows), turned), np.float32), np.empty(turned, np.float32)
-    half_squares = np.empty(len(rows), np.float32) if metric.name == "euclidean" else None
-    _core.turn(metric.code, rows, unit, mean, axes, inside, shift, half_squares, n_threads, staged(1))
+        axes = aligned((turned, len(mean)))
+        _core.find_axes(*stored, unit, mean, turned, recipe.seed, axes, n_threads, staged(2))
+    inside, shift = allocate((len(rows), turned), np.float32), np.empty(turned, np.float32)
+    half_squares = np.empty(len(rows), np.float32) if turned_like_euclidean(metric) else None
+    _core.turn(*stored, unit, mean, axes, inside, shift, half_squares, n_threads, staged(3))
     if axes is not None:
         padded = _padded(axes, -(-turned // PANEL) * PANEL)
         arrays["axes"], arrays["axes.scales"], _ = _panels(padded, None, None, 0)
@@ -196,7 +185,7 @@ def _pack_centroids(made: _Lists, shift: Floats | None, weight: float, arrays: d
     n_lists = int(first[-1]) * PANEL
     cell_of = np.repeat(np.arange(n_cells), counts)
     place = first[cell_of].astype(np.int64) * PANEL + np.arange(len(made.lists)) - made.first[cell_of]
-    values = _empty((n_lists, made.lists.shape[1]))
+    values = aligned((n_lists, made.lists.shape[1]))
     values[:] = 0
     values[place] = made.lists
     sizes = np.bincount(place[made.owner], minlength=n_lists) if len(made.owner) else np.zeros(n_lists, np.int64)
@@ -205,7 +194,7 @@ def _pack_centroids(made: _Lists, shift: Floats | None, weight: float, arrays: d
     blocks = np.zeros(n_lists + 1, np.int64)
     np.cumsum(-(-sizes // LIST), out=blocks[1:])
     arrays["lists.first"] = blocks.astype(np.uint32)
-    slots = _empty((int(blocks[-1]), LIST), np.uint32)
+    slots = aligned((int(blocks[-1]), LIST), np.uint32)
     slots[:] = NO_ROW
     if len(made.owner):
         order = np.argsort(place[made.owner], kind="stable")
@@ -219,8 +208,8 @@ def _panels(
     values: Floats, used: NDArray[np.uint8] | None, shift: Floats | None, weight: float
 ) -> tuple[NDArray[np.uint8], Floats, Floats]:
     blocks, dim = len(values) // PANEL, values.shape[1]
-    codes, scales = _empty((blocks, -(-dim // 4), PANEL, 4), np.uint8), _empty((blocks, PANEL))
-    biases = _empty((blocks, PANEL)) if used is not None else None
+    codes, scales = aligned((blocks, -(-dim // 4), PANEL, 4), np.uint8), aligned((blocks, PANEL))
+    biases = aligned((blocks, PANEL)) if used is not None else None
     _core.pack_panels(values, used, shift, weight, codes, scales, biases)
     return codes, scales, biases if biases is not None else scales
 
@@ -244,10 +233,6 @@ def _held_out(shape: tuple[int, ...], seed: int) -> NDArray[np.int64]:
         return np.empty(0, np.int64)
     count = 1024 if n_rows * dim < MANY else 512
     return np.random.default_rng(seed).choice(n_rows, min(count, n_rows // 8), replace=False).astype(np.int64)
-
-
-def _empty(shape: tuple[int, ...], dtype: Any = np.float32) -> NDArray[Any]:
-    return aligned(shape, np.dtype(dtype))
 
 
 def _staged(progress: Progress | None) -> Any:

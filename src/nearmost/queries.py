@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nearmost import _core
 from nearmost.errors import InputError, ShapeError
+from nearmost.strings import Keys
 from nearmost.values import float_rows
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -35,6 +36,16 @@ def query_rows(queries: Any, dim: int, made: str, encode: Encode) -> tuple[NDArr
         return _fitting(encode(queries), dim, made), False
     single = np.ndim(queries[0]) == 0
     return _fitting([queries] if single else queries, dim, made), single
+
+
+def own_rows(given: Any, n_queries: int, keys: Keys) -> NDArray[np.int64]:
+    """The row that each query is: from row numbers or keys, one for each query."""
+    if isinstance(given, str) or np.ndim(given) == 0:
+        given = [given]
+    rows = [keys.row(own) if isinstance(own, str) else whole(own, "leave_out", 0) for own in np.asarray(given).tolist()]
+    if len(rows) != n_queries:
+        raise ShapeError(f"leave_out names {len(rows)} rows for {n_queries} queries; there must be one for each")
+    return np.array(rows, dtype=np.int64)
 
 
 def whole(number: Any, name: str, least: int) -> int:

@@ -35,7 +35,7 @@ ALIGNMENT = 64
 MOST_JSON = 1 << 24
 MOST_SECTIONS = 1024
 CHUNK = 1 << 24  # bytes written or checksummed at a time
-NUMBERS = ("uint8", "uint32", "uint64", "int64", "float32", "float64")
+NUMBERS = ("uint8", "int8", "uint32", "uint64", "int64", "float16", "float32", "float64")
 DTYPES = {name: np.dtype(name).newbyteorder("<") for name in NUMBERS}
 
 Arrays = Mapping[str, NDArray[Any]]

@@ -47,13 +47,15 @@ def float_rows(rows: ArrayLike, name: str) -> NDArray[np.float32]:
     return array
 
 
-def _listed(keys: Iterable[str]) -> Sequence[str]:
+def listed(keys: Iterable[str]) -> Sequence[str]:
+    """Keys that can be counted. Raises InputError for a single string."""
     if isinstance(keys, str):
         raise InputError("keys is one string; it must be a list of strings, one a row")
     return keys if isinstance(keys, Sequence) else list(keys)
 
 
-def _refuse_second(keys: Iterable[str] | None, owner: str) -> None:
+def refuse_second(keys: Iterable[str] | None, owner: str) -> None:
+    """Raises InputError where keys were given beside something that has keys already."""
     if keys is not None:
         raise InputError(f"keys were given twice: {owner} have keys already")
 
@@ -86,12 +88,12 @@ class Vectors:
         the "last" of them.
         """
         if isinstance(rows, Vectors):
-            _refuse_second(keys, "the vectors")
+            refuse_second(keys, "the vectors")
             return rows
         array = float_rows(rows, "vectors")
         if keys is None:
             return cls(array, Keys(len(array)))
-        named = _listed(keys)
+        named = listed(keys)
         kept = unique_rows(named, on_duplicate)
         if kept is not None and len(named) == len(array):
             return cls(array[kept], Keys.of([named[row] for row in kept]))
@@ -136,7 +138,7 @@ class Corpus:
     ) -> Corpus:
         """A corpus from lists; without keys, row i is called ``str(i)``. ``on_duplicate`` as in Vectors.of."""
         if isinstance(texts, Corpus):
-            _refuse_second(keys, "the corpus")
+            refuse_second(keys, "the corpus")
             return texts
         if isinstance(texts, str):
             raise InputError("texts is one string; it must be a list of strings: [text]")
@@ -144,7 +146,7 @@ class Corpus:
         packed_labels = None if labels is None else Strings.of(labels)
         if keys is None:
             return cls(packed, Keys(len(packed)), packed_labels, dict(columns or {}))
-        named = _listed(keys)
+        named = listed(keys)
         kept = unique_rows(named, on_duplicate)
         if kept is None or len(named) != len(packed):
             return cls(packed, Keys.of(named), packed_labels, dict(columns or {}))
@@ -186,6 +188,21 @@ class Neighbors:
     def distances(self) -> NDArray[np.float32]:
         """The metric's own distance for each score: smaller is nearer, +inf where no row was found."""
         return self.metric.distances(self.scores)
+
+    def without(self, own: NDArray[np.int64]) -> Neighbors:
+        """One fewer for each query: without row ``own[query]``, or without the last where that is not among them."""
+        last = np.ones((len(own), 1), bool)
+        drop = np.argmax(np.concatenate([self.ids[:, :-1] == own[:, None], last], axis=1), axis=1)
+        kept = np.arange(self.ids.shape[1])[None, :] != drop[:, None]
+        shape = (len(own), self.ids.shape[1] - 1)
+        return Neighbors(self.ids[kept].reshape(shape), self.scores[kept].reshape(shape), self.metric)
+
+    def within(self, radius: float) -> Neighbors:
+        """Those at most so far away, by the metric's own distance; -1 and -inf in place of the others."""
+        near = self.distances <= np.float32(radius)
+        return Neighbors(
+            np.where(near, self.ids, np.int64(-1)), np.where(near, self.scores, np.float32(-np.inf)), self.metric
+        )
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
         return iter((self.ids, self.scores))

@@ -14,7 +14,7 @@ from nearmost import Index, InputError
 from nearmost.errors import DamagedFileError
 from nearmost.partition import SECTIONS, Partition
 
-METRICS = ("cosine", "euclidean", "dot")
+METRICS = ("cosine", "euclidean", "dot", "manhattan", "hamming")
 N_ROWS, N_QUERIES, DIM = 12_000, 300, 24
 
 
@@ -37,14 +37,24 @@ def uniform(rng: np.random.Generator, n: int) -> NDArray[np.float32]:
 DATA = {"clustered": clustered, "hubby": hubby, "uniform": uniform}
 
 
-def rows_and_queries(name: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    both = DATA[name](np.random.default_rng(5), N_ROWS + N_QUERIES)
+def fitting(metric: str, values: NDArray[Any]) -> NDArray[np.float32]:
+    """The values, or for hamming whether they are above their mean and a little more or less than that."""
+    if metric != "hamming":
+        return np.float32(values)
+    limits = values.mean() + np.array([-0.5, 0, 0.5]) * values.std()
+    return np.float32(np.concatenate([values > limit for limit in limits], axis=1))
+
+
+def rows_and_queries(name: str, metric: str = "cosine") -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    both = fitting(metric, DATA[name](np.random.default_rng(5), N_ROWS + N_QUERIES))
     return both[:N_ROWS], both[N_ROWS:]
 
 
 def true_scores(metric: str, rows: NDArray[Any], queries: NDArray[Any]) -> NDArray[np.float64]:
     """Every query's score for every row, in float64 by NumPy."""
     x, q = rows.astype(np.float64), queries.astype(np.float64)
+    if metric in ("manhattan", "hamming"):
+        return -np.stack([np.abs(x - query).sum(axis=1) for query in q])
     if metric == "euclidean":
         return -np.sqrt(np.maximum(0, (x**2).sum(1) - 2 * q @ x.T + (q**2).sum(1)[:, None]))
     products: NDArray[np.float64] = q @ x.T
@@ -61,7 +71,7 @@ def recall_of(scores: NDArray[np.float32], truth: NDArray[np.float64], k: int) -
 
 @pytest.mark.parametrize(("metric", "name"), list(itertools.product(METRICS, DATA)))
 def test_fresh_queries_reach_the_recall_that_is_asked_for(metric: str, name: str) -> None:
-    rows, queries = rows_and_queries(name)
+    rows, queries = rows_and_queries(name, metric)
     index = Index.build(rows, metric=metric, kind="partition")
     truth = true_scores(metric, rows, queries)
     for k, recall in itertools.product((1, 10, 30), (0.8, 0.9, 0.95, 0.99)):
@@ -72,7 +82,7 @@ def test_fresh_queries_reach_the_recall_that_is_asked_for(metric: str, name: str
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_a_partition_looks_at_a_small_part_of_the_rows(metric: str) -> None:
-    rows, _ = rows_and_queries("clustered")
+    rows, _ = rows_and_queries("clustered", metric)
     packed = Index.build(rows, metric=metric, kind="partition")._parts().packed
     assert isinstance(packed, Partition)
     step = packed.calibration.for_recall(0.9, 10)
@@ -82,7 +92,7 @@ def test_a_partition_looks_at_a_small_part_of_the_rows(metric: str) -> None:
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_scores_are_those_of_the_flat_index(metric: str) -> None:
-    rows, queries = rows_and_queries("clustered")
+    rows, queries = rows_and_queries("clustered", metric)
     every = Index.build(rows[:3000], metric=metric, kind="flat").search(queries[:20], 3000)
     found = Index.build(rows[:3000], metric=metric, kind="partition").search(queries[:20], 12, recall=0.9)
     for query in range(20):
@@ -94,7 +104,7 @@ def test_scores_are_those_of_the_flat_index(metric: str) -> None:
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_recall_of_one_is_the_flat_answer(metric: str) -> None:
-    rows, queries = rows_and_queries("hubby")
+    rows, queries = rows_and_queries("hubby", metric)
     flat = Index.build(rows, metric=metric, kind="flat").search(queries, 10)
     exact = Index.build(rows, metric=metric, kind="partition").search(queries, 10, recall=1.0)
     assert (flat.ids == exact.ids).all()
@@ -105,11 +115,11 @@ def test_recall_of_one_is_the_flat_answer(metric: str) -> None:
 @pytest.mark.parametrize(("n", "dim"), [(1, 1), (1, 7), (2, 3), (9, 200), (40, 1), (300, 17), (1500, 200)])
 def test_k_answers_come_whenever_k_rows_exist(metric: str, n: int, dim: int) -> None:
     rng = np.random.default_rng(n)
-    rows = rng.normal(size=(n, dim))
+    rows = fitting(metric, rng.normal(size=(n, dim)))
     rows[n // 2] = 0
     index = Index.build(rows, metric=metric, kind="partition")
     for k, effort in itertools.product((1, n, n + 3), (1, 5, None)):
-        for queries in (rng.normal(size=(3, dim)), rng.normal(size=(70, dim)), np.zeros((1, dim))):
+        for queries in (fitting(metric, rng.normal(size=(n_queries, dim))) for n_queries in (3, 70)):
             ids, scores = index.search(queries, k, effort=effort)
             real = min(k, n)
             assert all(len(set(row)) == real for row in ids[:, :real].tolist())
@@ -122,8 +132,8 @@ def test_k_answers_come_whenever_k_rows_exist(metric: str, n: int, dim: int) -> 
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("value", [0.0, 1.0, 1e-30, 1e30])
 def test_many_equal_rows_work(metric: str, value: float) -> None:
-    rows = np.full((5000, 12), value, dtype=np.float32)
-    rows[17] *= 2
+    rows = np.full((5000, 12), value if metric != "hamming" else value > 0.5, dtype=np.float32)
+    rows[17] = 0 if metric == "hamming" else rows[17] * 2
     ids, _ = Index.build(rows, metric=metric, kind="partition").search(np.ones((2, 12)), 30)
     assert all(len(set(row)) == 30 for row in ids.tolist())
     assert (ids >= 0).all()
@@ -137,7 +147,7 @@ def test_no_rows_at_all_work(metric: str) -> None:
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_any_number_of_threads_gives_the_same_bytes_and_answers(metric: str, tmp_path: Path) -> None:
-    rows, queries = rows_and_queries("clustered")
+    rows, queries = rows_and_queries("clustered", metric)
     wide = np.concatenate([rows] * 10, axis=1)[:5000]  # turned, too
     for given, asked in ((rows, queries), (wide, np.concatenate([queries] * 10, axis=1))):
         files, answers = set(), set()
@@ -165,7 +175,7 @@ def test_a_batch_finds_what_each_query_finds_alone() -> None:
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_a_saved_partition_answers_as_before(metric: str, tmp_path: Path) -> None:
-    rows, queries = rows_and_queries("clustered")
+    rows, queries = rows_and_queries("clustered", metric)
     built = Index.build(rows, metric=metric, kind="partition")
     built.save(tmp_path / "index.nearmost")
     with Index.open(tmp_path / "index.nearmost", verify="full") as opened:
@@ -190,7 +200,8 @@ def test_auto_takes_a_partition_where_it_pays() -> None:
     many, few = rng.normal(size=(20_000, 8)), rng.normal(size=(19_999, 8))
     assert Index.build(many).info()["kind"] == "partition"
     assert Index.build(few).info()["kind"] == "flat"
-    assert Index.build(many, metric="manhattan").info()["kind"] == "flat"
+    assert Index.build(many, metric="manhattan").info()["kind"] == "partition"
+    assert Index.build(many, exact=True).info()["kind"] == "flat"
 
 
 def test_what_cannot_be_is_refused_in_words() -> None:
@@ -199,8 +210,10 @@ def test_what_cannot_be_is_refused_in_words() -> None:
         index.search([1, 0, 0, 0], recall=1.5)
     with pytest.raises(InputError, match="effort is 0; it must be"):
         index.search([1, 0, 0, 0], effort=0)
-    with pytest.raises(InputError, match="'hamming' has no partitions"):
-        Index.build(np.eye(4), metric="hamming", kind="partition")
+    with pytest.raises(InputError, match="exclude each other"):
+        Index.build(np.eye(4), exact=True, kind="partition")
+    with pytest.raises(InputError, match="takes 0 and 1 only"):
+        Index.build(np.eye(4) * 2, metric="hamming", kind="partition")
     with pytest.raises(InputError, match="kind is 'tree'"):
         Index.build(np.eye(4), kind="tree")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="quality is 'good'"):
@@ -210,9 +223,9 @@ def test_what_cannot_be_is_refused_in_words() -> None:
 @pytest.mark.parametrize("metric", METRICS)
 def test_whatever_the_arrays_hold_a_search_comes_to_an_end(metric: str) -> None:
     rng = np.random.default_rng(3)
-    packed = Index.build(rng.normal(size=(1200, 200)), metric=metric, kind="partition")._parts().packed
+    packed = Index.build(fitting(metric, rng.normal(size=(1200, 200))), metric=metric, kind="partition")._parts().packed
     assert isinstance(packed, Partition)
-    queries = np.float32(rng.normal(size=(80, 200)))
+    queries = fitting(metric, rng.normal(size=(80, 200)))
     ordered = ("cells.first", "lists.first")
     for name in packed.arrays:
         for trial in range(6):
@@ -222,7 +235,7 @@ def test_whatever_the_arrays_hold_a_search_comes_to_an_end(metric: str) -> None:
             arrays = {**packed.arrays, name: damaged}
             try:
                 made = Partition(
-                    packed.metric, 200, 1200, packed.unit, arrays, coded=packed.coded, turned=packed.turned
+                    packed.metric, packed.dim, 1200, packed.unit, arrays, coded=packed.coded, turned=packed.turned
                 )
             except DamagedFileError:
                 assert name in ordered

@@ -18,6 +18,7 @@ from nearmost.contents import Contents
 from nearmost.encoders.recorded import PROBES, STATE, RecordedEncoder
 from nearmost.flat import Flat
 from nearmost.metrics import METRICS
+from nearmost.rows import Rows
 from nearmost.strings import Keys, Strings
 
 HERE = Path(__file__).parent
@@ -63,7 +64,7 @@ def make(metric: str) -> dict[str, Any]:
         STATE + "weights": numbers(5, 4),
     }
     made = Contents(
-        Flat.pack(METRICS[metric], rows.astype(np.float32)),
+        Flat.pack(METRICS[metric], Rows.of(rows, METRICS[metric])),
         Keys.of(keys),
         Strings.of(texts),
         RecordedEncoder("golden:1", probes),

@@ -16,6 +16,7 @@ from nearmost.encoders.recorded import PROBES, STATE, RecordedEncoder
 from nearmost.flat import Flat
 from nearmost.index import Index
 from nearmost.metrics import METRICS
+from nearmost.rows import Rows
 from nearmost.strings import Strings
 from nearmost.values import Vectors
 
@@ -38,7 +39,7 @@ def contents(metric: str, rows: int, dim: int, *, keys: bool, texts: bool, encod
         STATE + "idf": rng.normal(size=5),
     }
     return Contents(
-        Flat.pack(METRICS[metric], vectors.rows),
+        Flat.pack(METRICS[metric], Rows.of(vectors.rows, METRICS[metric])),
         vectors.keys,
         Strings.of(f"text {row} {WORDS[row % len(WORDS)]}" for row in range(rows)) if texts else None,
         RecordedEncoder("fake:1", probes) if encoder else None,

@@ -14,6 +14,7 @@ import numpy as np
 
 from nearmost.flat import Flat
 from nearmost.metrics import METRICS
+from nearmost.rows import Rows
 from nearmost.strings import Keys
 
 
@@ -25,11 +26,11 @@ def race(rounds: int, callers: int = 4) -> int:
     for metric in METRICS.values():
         rows = rng.integers(0, 2, (3000, 40)).astype(np.float32)
         queries = rng.integers(0, 2, (300, 40)).astype(np.float32)
-        shared = Flat.pack(metric, rows, n_threads=3)
+        shared = Flat.pack(metric, Rows.of(rows, metric), n_threads=3)
         truth = shared.search(queries, 5, n_threads=1)
 
         def call(turn: int) -> bool:
-            searched = shared if turn % 3 else Flat.pack(metric, rows, n_threads=2)  # noqa: B023
+            searched = shared if turn % 3 else Flat.pack(metric, Rows.of(rows, metric), n_threads=2)  # noqa: B023
             ids, scores = searched.search(queries, 5, n_threads=1 + turn % 4)  # noqa: B023
             assert keys.row(f"key {turn}") == turn
             return bool((ids == truth.ids).all() and (scores == truth.scores).all())  # noqa: B023

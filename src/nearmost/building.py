@@ -1,0 +1,88 @@
+"""From what users have, text or vectors, to the contents of an index."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from nearmost.contents import Contents
+from nearmost.encoders import Encoder, Fitted, load_encoder
+from nearmost.encoders.recorded import RecordedEncoder
+from nearmost.errors import ShapeError
+from nearmost.flat import Progress
+from nearmost.memory import Allocate, aligned, on_disk
+from nearmost.metrics import Metric, metric_named
+from nearmost.packing import Kind, pack
+from nearmost.partitioning import Quality
+from nearmost.rows import Rows, Store, gathered
+from nearmost.strings import Keys, OnDuplicate, unique_rows
+from nearmost.values import Corpus, Vectors, listed, refuse_second
+
+SMALL = 1 << 30
+"""Bytes of a mapped array up to which it is packed in memory."""
+
+
+def build(
+    given: Any,
+    *,
+    keys: Iterable[str] | None,
+    metric: str | Metric,
+    encoder: str | Encoder | None,
+    on_duplicate: OnDuplicate,
+    kind: Kind,
+    quality: Quality,
+    store: Store,
+    scratch: str | os.PathLike[str] | None,
+    seed: int,
+    n_threads: int,
+    progress: Progress | None,
+) -> tuple[Contents, Encoder | None]:
+    """The contents, and the encoder that was loaded on the way; ``Index.build`` says what the arguments mean."""
+    chosen = metric_named(metric)
+    texts = None
+    loaded = None if encoder is None else load_encoder(encoder)
+    if isinstance(given, Corpus):
+        loaded = loaded or load_encoder("minilm")
+        loaded = loaded.fit(given.texts) if isinstance(loaded, Fitted) else loaded
+        refuse_second(keys, "the corpus")
+        texts, keys = given.texts, given.keys
+        given = loaded.encode(given.texts, progress=progress, n_threads=n_threads)
+        progress = None  # packing is short beside encoding, and two bars would be one too many
+    if isinstance(given, Vectors):
+        refuse_second(keys, "the vectors")
+        given, keys = given.rows, given.keys
+    if isinstance(given, Iterator):
+        given = gathered(given, scratch)
+    allocate = _allocate(given, scratch)
+    rows = Rows.of(given, chosen, store=store, allocate=allocate)
+    if loaded is not None and loaded.dim != rows.dim:
+        raise ShapeError(f"encoder {loaded.spec!r} has dim {loaded.dim}, the vectors have dim {rows.dim}")
+    rows, named = _named(rows, keys, on_duplicate)
+    packed = pack(
+        chosen, rows, kind=kind, quality=quality, seed=seed, allocate=allocate, n_threads=n_threads, progress=progress
+    )
+    return Contents(packed, named, texts, None if loaded is None else RecordedEncoder.of(loaded)), loaded
+
+
+def _allocate(given: Any, scratch: str | os.PathLike[str] | None) -> Allocate:
+    """Memory, but a file where one is asked for or the vectors are themselves a large mapped file."""
+    mapped = isinstance(given, np.memmap) and given.nbytes > SMALL
+    return aligned if scratch is None and not mapped else on_disk(scratch or tempfile.gettempdir())
+
+
+def _named(rows: Rows, keys: Iterable[str] | None, on_duplicate: OnDuplicate) -> tuple[Rows, Keys]:
+    if keys is None:
+        return rows, Keys(len(rows))
+    if not isinstance(keys, Keys):
+        names = listed(keys)
+        kept = unique_rows(names, on_duplicate)
+        if kept is not None and len(names) == len(rows):
+            rows, names = rows.take(np.array(kept, dtype=np.int64)), [names[row] for row in kept]
+        keys = Keys.of(names)
+    if len(keys) != len(rows):
+        raise ShapeError(f"{len(keys)} keys were given for {len(rows)} vectors; there must be one a row")
+    return rows, keys

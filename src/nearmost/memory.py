@@ -1,0 +1,46 @@
+"""Where the arrays of an index are made: in memory, or in a file that vanishes, for builds larger than memory."""
+
+from __future__ import annotations
+
+import math
+import mmap
+import os
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearmost.errors import InputError
+
+CACHE_LINE = 64
+
+Allocate = Callable[[tuple[int, ...], Any], NDArray[Any]]
+"""(shape, dtype) -> an array to be filled."""
+
+
+def aligned(shape: tuple[int, ...], dtype: Any = np.float32) -> NDArray[Any]:
+    """An empty array that starts on a cache line, as the sections of a mapped file do."""
+    kind = np.dtype(dtype)
+    room = np.empty(math.prod(shape) * kind.itemsize + CACHE_LINE - 1, dtype=np.uint8)
+    start = -room.ctypes.data % CACHE_LINE
+    made: NDArray[Any] = room[start : len(room) - (CACHE_LINE - 1 - start)].view(kind).reshape(shape)
+    return made
+
+
+def on_disk(folder: str | os.PathLike[str]) -> Allocate:
+    """Arrays of zeros in files of this folder that have no name: they are gone with the last array that uses them."""
+
+    def allocate(shape: tuple[int, ...], dtype: Any = np.float32) -> NDArray[Any]:
+        kind = np.dtype(dtype)
+        size = math.prod(shape) * kind.itemsize
+        try:
+            with tempfile.TemporaryFile(dir=folder) as file:
+                file.truncate(max(1, size))
+                mapped = mmap.mmap(file.fileno(), max(1, size))
+        except OSError as error:
+            raise InputError(f"scratch={os.fspath(folder)!r} cannot hold {size} bytes: {error}") from None
+        return np.frombuffer(mapped, dtype=kind, count=math.prod(shape)).reshape(shape)
+
+    return allocate
