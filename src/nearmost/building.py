@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -70,8 +69,14 @@ def build(
 
 def _allocate(given: Any, scratch: str | os.PathLike[str] | None) -> Allocate:
     """Memory, but a file where one is asked for or the vectors are themselves a large mapped file."""
-    mapped = isinstance(given, np.memmap) and given.nbytes > SMALL
-    return aligned if scratch is None and not mapped else on_disk(scratch or tempfile.gettempdir())
+    large = isinstance(given, np.ndarray) and given.nbytes > SMALL and _is_mapped(given)
+    return aligned if scratch is None and not large else on_disk(scratch)
+
+
+def _is_mapped(array: Any) -> bool:
+    while isinstance(array, np.ndarray) and not isinstance(array, np.memmap):
+        array = array.base
+    return isinstance(array, np.memmap)
 
 
 def _named(rows: Rows, keys: Iterable[str] | None, on_duplicate: OnDuplicate) -> tuple[Rows, Keys]:

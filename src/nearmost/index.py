@@ -160,8 +160,10 @@ class Index:
             n_threads=n_threads,
             progress=progress,
         )
-        found = found if own is None else found.without(own)
-        found = found if radius is None else found.within(radius)
+        if own is not None:
+            found = found.without(own)
+        if radius is not None:
+            found = found.within(radius)
         return Neighbors(found.ids[0], found.scores[0], found.metric) if single else found
 
     def nearest(
@@ -282,9 +284,7 @@ class Index:
     def _query_rows(self, queries: Any, n_threads: int) -> tuple[NDArray[np.float32], bool]:
         parts = self._parts()
         made = "" if parts.encoder is None else f" (built with encoder {parts.encoder.spec!r})"
-        return query_rows(
-            queries, parts.packed.dim, made, lambda texts: self.encoder.encode(texts, n_threads=n_threads)
-        )
+        return query_rows(queries, parts.packed.dim, made, lambda t: self.encoder.encode(t, n_threads=n_threads))
 
 
 def _unpickle(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Index:

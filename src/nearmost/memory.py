@@ -7,7 +7,7 @@ import mmap
 import os
 import tempfile
 from collections.abc import Callable
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,18 +29,23 @@ def aligned(shape: tuple[int, ...], dtype: Any = np.float32) -> NDArray[Any]:
     return made
 
 
-def on_disk(folder: str | os.PathLike[str]) -> Allocate:
+def nameless(folder: str | os.PathLike[str] | None) -> IO[bytes]:
+    """A file of this folder, or of the system's own for such files, that is gone once nobody uses it."""
+    try:
+        return tempfile.TemporaryFile(dir=folder)
+    except OSError as error:
+        raise InputError(f"scratch={os.fspath(folder or tempfile.gettempdir())!r} cannot be used: {error}") from None
+
+
+def on_disk(folder: str | os.PathLike[str] | None) -> Allocate:
     """Arrays of zeros in files of this folder that have no name: they are gone with the last array that uses them."""
 
     def allocate(shape: tuple[int, ...], dtype: Any = np.float32) -> NDArray[Any]:
         kind = np.dtype(dtype)
         size = math.prod(shape) * kind.itemsize
-        try:
-            with tempfile.TemporaryFile(dir=folder) as file:
-                file.truncate(max(1, size))
-                mapped = mmap.mmap(file.fileno(), max(1, size))
-        except OSError as error:
-            raise InputError(f"scratch={os.fspath(folder)!r} cannot hold {size} bytes: {error}") from None
+        with nameless(folder) as file:
+            file.truncate(max(1, size))
+            mapped = mmap.mmap(file.fileno(), max(1, size))
         return np.frombuffer(mapped, dtype=kind, count=math.prod(shape)).reshape(shape)
 
     return allocate

@@ -241,6 +241,8 @@ def _cells(lists: int) -> int:
 
 def require_recall(recall: object, effort: object) -> None:
     """Raises InputError where ``recall`` is not in (0, 1] or ``effort`` not a whole number of at least 1."""
+    if effort is None and type(recall) is float and 0 < recall <= 1:
+        return
     if isinstance(recall, bool) or not isinstance(recall, float | int | np.floating) or not 0 < recall <= 1:
         raise InputError(f"recall is {recall!r}; it must be a number above 0 and at most 1, and 1 is exact")
     if effort is not None and (isinstance(effort, bool) or not isinstance(effort, int | np.integer) or effort < 1):

@@ -50,6 +50,8 @@ def own_rows(given: Any, n_queries: int, keys: Keys) -> NDArray[np.int64]:
 
 def whole(number: Any, name: str, least: int) -> int:
     """``number`` as an int. Raises InputError for anything but a whole number from ``least`` to 2^31 - 1."""
+    if type(number) is int and least <= number < 1 << 31:
+        return number
     if isinstance(number, bool) or not isinstance(number, int | np.integer) or not least <= number < 1 << 31:
         raise InputError(f"{name} is {number!r}; it must be a whole number of at least {least}")
     return int(number)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost.errors import DamagedFileError, InputError, NotFiniteError, ShapeError
-from nearmost.memory import Allocate, aligned
+from nearmost.memory import Allocate, aligned, nameless
 from nearmost.metrics import Metric
 from nearmost.values import float_rows
 
@@ -99,7 +98,7 @@ def gathered(batches: Iterable[Any], folder: str | os.PathLike[str] | None = Non
     """Batches of vectors, (m, dim) each, one after the other in an array that lies in a file without a name."""
     first: NDArray[Any] | None = None
     n_rows = 0
-    with tempfile.TemporaryFile(dir=folder) as file:
+    with nameless(folder) as file:
         for number, batch in enumerate(batches):
             part = _checked(batch, aligned, f"vectors of batch {number}")
             first = part if first is None else first

@@ -64,6 +64,13 @@ def index(
     quality: Annotated[
         Literal["fast", "default", "best"], Parameter(help="Of a partition: time to build for time to search.")
     ] = "default",
+    store: Annotated[
+        Literal["auto", "f32", "f16", "i8"],
+        Parameter(help="Type to keep rows in; auto takes the shortest that loses nothing."),
+    ] = "auto",
+    scratch: Annotated[
+        str | None, Parameter(metavar="DIR", help="Where to keep what a build larger than memory needs.")
+    ] = None,
     limit: Annotated[int | None, Parameter(metavar="N", help="Take the first rows only.")] = None,
     threads: Threads = 0,
     as_json: Json = False,
@@ -88,7 +95,9 @@ def index(
         )
     if keys is not None and not vectors:
         raise CycloptsError(msg="--keys is for vectors; --key names the column of keys of texts.")
-    packing: dict[str, Any] = {"metric": metric, "kind": kind, "quality": quality, "n_threads": threads}
+    packing: dict[str, Any] = {
+        "metric": metric, "kind": kind, "quality": quality, "store": store, "scratch": scratch, "n_threads": threads
+    }  # fmt: skip
     if vectors:
         with step("reading"):
             rows = read_vectors(vectors[0], keys=keys, key=key or "key", on_duplicate=on_duplicate, limit=limit)

@@ -44,6 +44,9 @@ def search(
     recall: Annotated[
         float, Parameter(metavar="R", help="Share of the nearest to find, in indexes of 20,000 rows or more; 1: all.")
     ] = 0.95,
+    radius: Annotated[
+        float | None, Parameter(metavar="D", help="Leave out what is farther, by the metric's own distance.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Print the nearest rows: rank, score (larger is nearer), key and text.
@@ -57,9 +60,8 @@ def search(
         raise CycloptsError(msg="search wants a question or --key KEY, one of the two.")
     with Index.open(file, encoder=encoder) as opened:
         if key is not None:
-            pairs = opened.nearest(key, k=k, recall=recall)
-            ids = [opened.keys.row(found) for found, _ in pairs]
-            show(opened, {"key": key}, ids, [score for _, score in pairs], as_json=as_json)
+            own = opened.search(opened.vector(key), k, recall=recall, radius=radius, leave_out=key)
+            show(opened, {"key": key}, own.ids.tolist(), own.scores.tolist(), as_json=as_json)
         elif encoder is None and opened.info()["encoder"] is None:
             from nearmost.errors import EncoderError
 
@@ -69,14 +71,23 @@ def search(
             )
         else:
             questions = _lines() if words == "-" else iter([words])
-            ask(opened, questions, k, recall, as_json=as_json, headed=words == "-")
+            ask(opened, questions, k, recall, radius, as_json=as_json, headed=words == "-")
 
 
-def ask(opened: Index, questions: Iterator[str], k: int, recall: float = 0.95, *, as_json: bool, headed: bool) -> None:
+def ask(
+    opened: Index,
+    questions: Iterator[str],
+    k: int,
+    recall: float = 0.95,
+    radius: float | None = None,
+    *,
+    as_json: bool,
+    headed: bool,
+) -> None:
     """Prints the answers to the questions, in their order; ``headed``: with the question above."""
     size = 1 if sys.stdin is not None and sys.stdin.isatty() else BATCH
     while batch := list(islice(questions, size)):
-        found = opened.search(batch, k, recall=recall)
+        found = opened.search(batch, k, recall=recall, radius=radius)
         for question, ids, scores in zip(batch, found.ids.tolist(), found.scores.tolist(), strict=True):
             show(opened, {"query": question}, ids, scores, as_json=as_json, heading=question if headed else None)
 
