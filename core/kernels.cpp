@@ -29,9 +29,8 @@ const Kernels& choose() {
   const char* asked = std::getenv("NEARMOST_ISA");
   auto wanted = [asked](const char* name) { return asked == nullptr || std::strcmp(asked, name) == 0; };
 #ifdef NEARMOST_X86
-  __builtin_cpu_init();
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c") &&
-                    __builtin_cpu_supports("sse4.2");
+  __builtin_cpu_init();  // whatever has AVX2 has F16C too, for which not every compiler knows the question
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("sse4.2");
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
                       __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vpopcntdq");

@@ -50,12 +50,28 @@ void find(Source& source) {
   if (row < -1 || row >= int64_t(n)) __builtin_trap();
 }
 
+// Rows of any type of number, in bytes that may be anything.
+struct AnyRows {
+  std::unique_ptr<uint8_t[]> values;
+  std::unique_ptr<float[]> scales;
+
+  Rows of(Source& source, Metric metric, size_t n, size_t dim) {
+    Rows rows = {metric, n, dim, nullptr, metric == Metric::hamming ? Number::bits : Number(source.below(4))};
+    values = source.array<uint8_t>(n * rows.stride());
+    scales = source.array<float>(n);
+    rows.values = values.get();
+    rows.scales = rows.number == Number::int8 && source.byte() & 1 ? scales.get() : nullptr;
+    return rows;
+  }
+};
+
 void look(Source& source) {
   const Metric metric = Metric(source.below(5));
   const size_t dim = 1 + source.below(70), n = source.below(130), n_queries = 1 + source.below(9),
                k = source.below(150);
-  auto values = source.array<float>(metric == Metric::hamming ? 0 : n * dim);
-  const Rows rows = {metric, n, dim, metric == Metric::hamming ? nullptr : values.get()};
+  AnyRows any;
+  Rows rows = any.of(source, metric, n, dim);
+  if (metric == Metric::hamming) rows.values = nullptr;
   const size_t blocks = rows.blocks();
   auto panels = source.array<uint8_t>(blocks * rows.words() * kPanelBytes);
   auto norms = source.array<double>(n);
@@ -89,15 +105,16 @@ std::unique_ptr<uint32_t[]> offsets_of(Source& source, size_t owners, size_t n) 
 
 void look_in_lists(Source& source) {
   Partition p = {};
-  const Metric metric = Metric(source.below(3));
+  const Metric metric = Metric(source.below(5));
   const size_t dim = 1 + source.below(70), n = source.below(130), n_queries = 1 + source.below(90),
                k = source.below(40);
-  auto values = source.array<float>(n * dim);
+  AnyRows any;
   auto norms = source.array<double>(n);
-  p.rows = {metric, n, dim, values.get()};
+  p.rows = any.of(source, metric, n, dim);
   p.packed.norms = metric == Metric::cosine ? norms.get() : nullptr;
   auto mean = source.array<float>(dim + 1);
-  p.frame = {metric, dim, 0, 1.0, mean.get()};
+  const bool own = metric == Metric::cosine || metric == Metric::dot;
+  p.frame = {own ? metric : Metric::euclidean, dim, 0, 1.0, mean.get()};
   const size_t inner = p.frame.inner();
   const bool turned = source.byte() & 1;
   p.frame.turned = turned ? 1 + source.below(inner) : inner;
