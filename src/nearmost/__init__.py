@@ -27,6 +27,7 @@ from nearmost.errors import (
 from nearmost.index import Index
 from nearmost.metrics import METRICS, Metric
 from nearmost.readers import read_corpus, read_vectors
+from nearmost.reports import Confusion, Report, report
 from nearmost.strings import Keys, Strings
 from nearmost.values import Corpus, Neighbors, Vectors
 
@@ -34,6 +35,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "METRICS",
+    "Confusion",
     "Corpus",
     "DamagedFileError",
     "DuplicateKeyError",
@@ -52,6 +54,7 @@ __all__ = [
     "NotAnIndexError",
     "NotFiniteError",
     "ReadError",
+    "Report",
     "ShapeError",
     "Strings",
     "UnknownEncoderError",
@@ -60,4 +63,5 @@ __all__ = [
     "load_encoder",
     "read_corpus",
     "read_vectors",
+    "report",
 ]

@@ -1,0 +1,116 @@
+"use strict";
+// Texts are put in as text (textContent), never as markup. Lists are made when a cell is chosen, 100 rows at a time.
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const list = document.getElementById("list");
+  const inBlock = new Set(data.block);
+  const STEP = 100;
+  let opener = null;
+
+  const make = (tag, text, parent) => {
+    const element = document.createElement(tag);
+    if (text !== undefined) element.textContent = text;
+    if (parent) parent.append(element);
+    return element;
+  };
+  const name = (code) => (code < 0 ? "none" : data.labels[code]);
+  const rowsWhere = (test) => {
+    const found = [];
+    for (let at = 0; at < data.rows.length; at++) if (test(data.truth[at], data.predicted[at])) found.push(at);
+    return found;
+  };
+
+  const columns = [
+    ["text", (at) => (data.text ? data.text[at] : "row " + data.rows[at])],
+    ["true", (at) => (data.truths ? data.truths[at] : name(data.truth[at]))],
+    ["predicted", (at) => name(data.predicted[at])],
+  ];
+  if (data.score) columns.push(["score", (at) => (data.predicted[at] < 0 ? "" : String(data.score[at]))]);
+
+  const show = (title, found) => {
+    list.replaceChildren();
+    make("h2", title, list);
+    const close = make("button", "Close", list);
+    close.type = "button";
+    close.className = "close";
+    close.addEventListener("click", hide);
+    let says = found.length.toLocaleString("en") + (found.length === 1 ? " text" : " texts");
+    if (data.left) says += "; the page leaves out " + data.left.toLocaleString("en") + " rows that were right";
+    make("p", says, list);
+    const table = make("table", undefined, list);
+    const head = make("tr", undefined, make("thead", undefined, table));
+    for (const [title] of columns) make("th", title, head).scope = "col";
+    const body = make("tbody", undefined, table);
+    const more = make("button", undefined, list);
+    more.type = "button";
+    more.className = "more";
+    let shown = 0;
+    const grow = () => {
+      for (const at of found.slice(shown, shown + STEP)) {
+        const row = make("tr", undefined, body);
+        for (const [, value] of columns) make("td", value(at), row);
+      }
+      shown = Math.min(shown + STEP, found.length);
+      more.hidden = shown === found.length;
+      more.textContent = "Show " + Math.min(STEP, found.length - shown) + " more";
+    };
+    more.addEventListener("click", grow);
+    grow();
+    list.hidden = false;
+    list.scrollTop = 0;
+    close.focus();
+  };
+  const hide = () => {
+    list.hidden = true;
+    if (opener) opener.focus();
+  };
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    const { t, p, c } = button.dataset;
+    if (t !== undefined) {
+      const truth = Number(t);
+      const given = p === "other" ? (one) => one >= 0 && !inBlock.has(one) : (one) => one === (p === "none" ? -1 : Number(p));
+      const says = p === "other" ? "a class that is not drawn" : p === "none" ? "no prediction" : name(Number(p));
+      opener = button;
+      show(name(truth) + " \u2192 " + says, rowsWhere((one, other) => one === truth && given(other)));
+    } else if (c !== undefined) {
+      const code = Number(c);
+      opener = button;
+      show(button.textContent + ": wrong rows", rowsWhere((one, other) => one !== other && (one === code || other === code)));
+    }
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !list.hidden) hide();
+  });
+
+  const table = document.querySelector("#classes table");
+  const find = document.getElementById("find");
+  const rows = [...table.tBodies[0].rows];
+  find.addEventListener("input", () => {
+    const wanted = find.value.toLowerCase();
+    let n = 0;
+    for (const row of rows) {
+      row.hidden = !row.cells[0].textContent.toLowerCase().includes(wanted);
+      if (!row.hidden) n++;
+    }
+    document.getElementById("found").textContent = wanted ? n + " of " + rows.length : "";
+  });
+  for (const [column, head] of [...table.tHead.rows[0].cells].entries()) {
+    head.tabIndex = 0;
+    const sort = () => {
+      const up = head.getAttribute("aria-sort") ? head.getAttribute("aria-sort") !== "ascending" : column !== 4 && column !== 5;
+      for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+      head.setAttribute("aria-sort", up ? "ascending" : "descending");
+      const key = (row) => (column ? parseFloat(row.cells[column].textContent) : row.cells[0].textContent);
+      const order = (one, other) => (column ? key(one) - key(other) : key(one).localeCompare(key(other)));
+      rows.sort((one, other) => (up ? order(one, other) : order(other, one)));
+      table.tBodies[0].append(...rows);
+    };
+    head.addEventListener("click", sort);
+    head.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") sort();
+    });
+  }
+})();

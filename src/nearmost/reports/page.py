@@ -1,0 +1,205 @@
+"""A report as one HTML page that needs nothing else: no network, no server, no other file.
+
+The page carries its own content security policy: nothing may be loaded, and only the script and the style sheet whose
+hashes it names may run. Texts and labels are escaped in the markup and lie in a JSON block for the script, which only
+ever puts them in as text.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from nearmost.reports.confusion import Ints, block, matrix, pairs
+from nearmost.reports.drawing import bar, pictures
+from nearmost.reports.outcomes import Outcomes
+from nearmost.reports.tally import AVERAGES, FIGURES
+from nearmost.reports.wording import counted, headline, name_of, weakest
+
+Document = Mapping[str, Any]
+MOST_TEXTS = 50_000
+"""Rows that the page carries; those that are wrong come first."""
+MOST_PAIRS = 200
+MOST_CLASSES = 5_000
+SHADES = 6
+
+
+def page(document: Document, outcomes: Outcomes, title: str) -> str:
+    """The whole page; ``document`` is what ``Report.plain`` gives."""
+    folder = files("nearmost.reports")
+    style, script = (folder.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    policy = (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    classes = block(outcomes)
+    body = [_summary(document), _pictures(document), _matrix(document, outcomes, classes), _pairs(document, outcomes)]
+    body.append(_classes(document))
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{escape(title)}</title>
+<style>{style}</style>
+</head>
+<body>
+<header><h1>{escape(title)}</h1>
+<p>{counted(len(outcomes), "row")}, {counted(len(outcomes.labels), "class")}</p></header>
+<main>
+{"".join(body)}
+</main>
+<aside id="list" hidden aria-live="polite"></aside>
+<noscript><p>Without JavaScript the texts behind the confusions cannot be opened, and tables not sorted.</p></noscript>
+<script type="application/json" id="data">{_data(outcomes, classes)}</script>
+<script>{script}</script>
+</body>
+</html>
+"""
+
+
+def _hash(content: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}"
+
+
+def _data(outcomes: Outcomes, classes: Ints) -> str:
+    """The rows behind the figures, as JSON that cannot end the script element."""
+    order = np.argsort(outcomes.correct, kind="stable")[:MOST_TEXTS]
+    score = outcomes.confidence
+    names = sorted({*outcomes.truth[order].tolist(), *outcomes.predicted[order].tolist()} - {-1})
+    content = {
+        "labels": {code: outcomes.labels[code] for code in names},
+        "block": classes.tolist(),
+        "rows": order.tolist(),
+        "left": len(outcomes) - len(order),
+        "truth": outcomes.truth[order].tolist(),
+        "predicted": outcomes.predicted[order].tolist(),
+        "score": None if score is None else [float(f"{value:.4g}") for value in score[order].tolist()],
+        "text": None if outcomes.texts is None else [outcomes.texts[row] for row in order.tolist()],
+        "truths": None if outcomes.truths is None else [outcomes.truths[row] for row in order.tolist()],
+    }
+    written = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    for letter in "<>&\u2028\u2029":
+        written = written.replace(letter, f"\\u{ord(letter):04x}")
+    return written
+
+
+def _summary(document: Document) -> str:
+    tiles = []
+    for name in headline(document):
+        limits = document["intervals"].get(name)
+        says = f"<small>{limits[0]:.1%} to {limits[1]:.1%}</small>" if limits else ""
+        tiles.append(f"<div><dt>{name_of(name)}</dt><dd>{document['figures'][name]:.1%}{says}</dd></div>")
+    rows = [[average, *(_figure(document, f"{average}_{name}") for name in FIGURES)] for average in AVERAGES]
+    note = ""
+    if len(document["intervals"]) > 1:
+        note = f"<p>Below each figure: its {document['intervals']['level']:.0%} interval by bootstrap.</p>"
+    table = _table(["average", *FIGURES], rows)
+    return f'<section id="summary"><dl class="tiles">{"".join(tiles)}</dl>{table}{note}</section>'
+
+
+def _figure(document: Document, name: str) -> str:
+    limits = document["intervals"].get(name)
+    says = f"<small>{limits[0]:.4f} to {limits[1]:.4f}</small>" if limits else ""
+    return f"{document['figures'][name]:.4f}{says}"
+
+
+def _pictures(document: Document) -> str:
+    drawn = [
+        f"<figure><h2>{escape(title)}</h2>{drawing}<figcaption>{escape(says)}</figcaption></figure>"
+        for title, drawing, says in pictures(document)
+    ]
+    return f'<section class="pictures">{"".join(drawn)}</section>'
+
+
+def _matrix(document: Document, outcomes: Outcomes, classes: Ints) -> str:
+    counts, n = matrix(outcomes, classes), len(classes)
+    extra = [place for place in (n, n + 1) if counts[:, place].any()]
+    heads = [
+        f'<th scope="col" title="{escape(outcomes.labels[code])}">{place}</th>'
+        for place, code in enumerate(classes.tolist(), 1)
+    ]
+    heads += [f'<th scope="col">{"none" if place > n else "other"}</th>' for place in extra]
+    wrong = counts[:, : n + 2].copy()
+    np.fill_diagonal(wrong, 0)
+    largest, totals = max(int(wrong[:, :n].max()), 1), np.maximum(counts.sum(axis=1), 1)
+    given = [*map(str, classes.tolist()), "other", "none"]
+    rows = []
+    for place, code in enumerate(classes.tolist()):
+        cells = []
+        for at in (*range(n), *extra):
+            count = int(counts[place, at])
+            share = count / totals[place] if at == place else min(count / largest, 1) ** 0.5
+            kind = ("right" if at == place else "wrong") + str(int(np.ceil(share * SHADES)))
+            cells.append(f'<td class="{kind}">{_button(count, t=code, p=given[at])}</td>' if count else "<td></td>")
+        name = escape(outcomes.labels[code])
+        rows.append(f'<tr><th scope="row"><span>{name}</span> {place + 1}</th>{"".join(cells)}</tr>')
+    all_of_them = n == len(outcomes.labels)
+    which = "" if all_of_them else f" Drawn are {n} of {len(outcomes.labels):,} classes, those that are confused most."
+    return _section(
+        "matrix",
+        "Confusion matrix",
+        "A row is a true class, a column what was predicted, by the same number."
+        + which
+        + " Choose a cell to see its texts.",
+        f'<table class="matrix"><thead><tr><td></td>{"".join(heads)}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table>",
+    )
+
+
+def _pairs(document: Document, outcomes: Outcomes) -> str:
+    truth, predicted, counts = (values[:MOST_PAIRS].tolist() for values in pairs(outcomes))
+    if not counts:
+        return ""
+    rows = [
+        [escape(outcomes.labels[t]), escape(outcomes.labels[p]), _button(count, t=t, p=p), f"{each['share']:.0%}"]
+        for t, p, count, each in zip(truth, predicted, counts, document["confusions"], strict=False)
+    ]
+    says = (
+        f"The first {len(rows)} of {counted(len(document['confusions']), 'pair')}." if len(rows) == MOST_PAIRS else ""
+    )
+    return _section("pairs", "Most confused pairs", says, _table(["true", "predicted", "rows", "share of true"], rows))
+
+
+def _classes(document: Document) -> str:
+    chosen = [(code, document["classes"][code]) for code in weakest(document)[:MOST_CLASSES]]
+    rows = [
+        [
+            f'<button type="button" data-c="{code}">{escape(row["label"])}</button>',
+            *(f"{row[name]:.4f}" for name in ("precision", "recall")),
+            f"{row['f1']:.4f} {bar(row['f1'])}",
+            *(str(row[name]) for name in ("support", "predicted")),
+        ]
+        for code, row in chosen
+    ]
+    says = "Choose a class to see the texts that it was wrongly given to or kept from; a heading to sort by."
+    find = '<p><label>Find <input type="search" id="find" autocomplete="off"></label> <span id="found"></span></p>'
+    table = _table(["class", *FIGURES, "support", "predicted"], rows)
+    return _section("classes", "Classes", says, table, find)
+
+
+def _section(name: str, title: str, says: str, table: str, above: str = "") -> str:
+    return (
+        f'<section id="{name}"><h2>{title}</h2>{f"<p>{says}</p>" if says else ""}{above}'
+        f'<div class="scroll" tabindex="0">{table}</div></section>'
+    )
+
+
+def _button(count: int, **data: object) -> str:
+    named = " ".join(f'data-{name}="{value}"' for name, value in data.items())
+    return f'<button type="button" {named}>{count:,}</button>'
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
