@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from nearmost.reports.wording import headline, name_of
 
 WIDTH, HEIGHT = 480, 320
-LEFT, RIGHT, TOP, BOTTOM = 58, 16, 16, 48
+LEFT, RIGHT, TOP, BOTTOM = 58, 28, 16, 48
 Point = tuple[float, float]
 
 
@@ -51,8 +51,7 @@ def _tops(document: Mapping[str, Any]) -> str:
         if limits is not None:
             parts.append(_line([(x(place), y(limits[0])), (x(place), y(limits[1]))], "whisker"))
         parts.append(_dot(x(place), y(value), 4.5, f"{name_of(name)}: {value:.4f}"))
-        side = -12 if value > low + 0.12 * (1 - low) else 22
-        parts.append(_text(x(place), y(value) - side if value > 0.95 else y(value) + side, f"{value:.1%}", "value"))
+        parts.append(_text(x(place), y(low) - 10, f"{value:.1%}", "value"))
     return _svg(parts, "Accuracy of the best n labels")
 
 
@@ -85,7 +84,8 @@ def _classes(document: Mapping[str, Any]) -> str:
     counts, _ = np.histogram([row["f1"] for row in document["classes"]], bins=10, range=(0, 1))
     most = int(counts.max())
     x, y = _scale(0, 1, LEFT, WIDTH - RIGHT), _scale(0, most * 1.1, HEIGHT - BOTTOM, TOP)
-    steps = sorted({round(most * part / 4) for part in range(5)})
+    step = next(size for size in _round_sizes() if most / size <= 5)
+    steps = [step * place for place in range(most // step + 1)]
     parts = [_axes(x, y, _shares(0), {step: f"{step:,}" for step in steps}, "F1", "classes")]
     for place, count in enumerate(counts.tolist()):
         left, right, top = x(place / 10) + 1, x((place + 1) / 10) - 1, y(count)
@@ -97,6 +97,11 @@ def _classes(document: Mapping[str, Any]) -> str:
 
 def _scale(low: float, high: float, start: float, stop: float) -> Callable[[float], float]:
     return lambda value: start + (value - low) / (high - low) * (stop - start)
+
+
+def _round_sizes() -> Iterator[int]:
+    """1, 2, 5, 10, 20, 50 and so on."""
+    return (digit * 10**power for power in range(20) for digit in (1, 2, 5))
 
 
 def _below(value: float) -> float:

@@ -20,14 +20,12 @@
     return found;
   };
 
-  const columns = [
-    ["text", (at) => (data.text ? data.text[at] : "row " + data.rows[at])],
-    ["true", (at) => (data.truths ? data.truths[at] : name(data.truth[at]))],
-    ["predicted", (at) => name(data.predicted[at])],
-  ];
-  if (data.score) columns.push(["score", (at) => (data.predicted[at] < 0 ? "" : String(data.score[at]))]);
+  const text = ["text", (at) => (data.text ? data.text[at] : "row " + data.rows[at])];
+  const truth = ["true", (at) => (data.truths ? data.truths[at] : name(data.truth[at]))];
+  const predicted = ["predicted", (at) => name(data.predicted[at])];
+  const score = ["score", (at) => (data.predicted[at] < 0 ? "" : String(data.score[at]))];
 
-  const show = (title, found) => {
+  const show = (title, found, columns) => {
     list.replaceChildren();
     make("h2", title, list);
     const close = make("button", "Close", list);
@@ -39,7 +37,11 @@
     make("p", says, list);
     const table = make("table", undefined, list);
     const head = make("tr", undefined, make("thead", undefined, table));
-    for (const [title] of columns) make("th", title, head).scope = "col";
+    for (const [title] of columns) {
+      const cell = make("th", title, head);
+      cell.scope = "col";
+      cell.className = title;
+    }
     const body = make("tbody", undefined, table);
     const more = make("button", undefined, list);
     more.type = "button";
@@ -48,7 +50,7 @@
     const grow = () => {
       for (const at of found.slice(shown, shown + STEP)) {
         const row = make("tr", undefined, body);
-        for (const [, value] of columns) make("td", value(at), row);
+        for (const [title, value] of columns) make("td", value(at), row).className = title;
       }
       shown = Math.min(shown + STEP, found.length);
       more.hidden = shown === found.length;
@@ -69,16 +71,20 @@
     const button = event.target.closest("button");
     if (!button) return;
     const { t, p, c } = button.dataset;
+    const last = data.score ? [score] : [];
     if (t !== undefined) {
-      const truth = Number(t);
+      const wanted = Number(t);
       const given = p === "other" ? (one) => one >= 0 && !inBlock.has(one) : (one) => one === (p === "none" ? -1 : Number(p));
       const says = p === "other" ? "a class that is not drawn" : p === "none" ? "no prediction" : name(Number(p));
       opener = button;
-      show(name(truth) + " \u2192 " + says, rowsWhere((one, other) => one === truth && given(other)));
+      const between = [...(data.truths ? [truth] : []), ...(p === "other" ? [predicted] : [])];
+      const found = rowsWhere((one, other) => one === wanted && given(other));
+      show(name(wanted) + " \u2192 " + says, found, [text, ...between, ...last]);
     } else if (c !== undefined) {
       const code = Number(c);
       opener = button;
-      show(button.textContent + ": wrong rows", rowsWhere((one, other) => one !== other && (one === code || other === code)));
+      const found = rowsWhere((one, other) => one !== other && (one === code || other === code));
+      show(button.textContent + ": wrong rows", found, [text, truth, predicted, ...last]);
     }
   });
   document.addEventListener("keydown", (event) => {

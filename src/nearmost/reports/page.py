@@ -142,7 +142,7 @@ def _matrix(document: Document, outcomes: Outcomes, classes: Ints) -> str:
             kind = ("right" if at == place else "wrong") + str(int(np.ceil(share * SHADES)))
             cells.append(f'<td class="{kind}">{_button(count, t=code, p=given[at])}</td>' if count else "<td></td>")
         name = escape(outcomes.labels[code])
-        rows.append(f'<tr><th scope="row"><span>{name}</span> {place + 1}</th>{"".join(cells)}</tr>')
+        rows.append(f'<tr><th scope="row" title="{name}"><span>{name}</span> {place + 1}</th>{"".join(cells)}</tr>')
     all_of_them = n == len(outcomes.labels)
     which = "" if all_of_them else f" Drawn are {n} of {len(outcomes.labels):,} classes, those that are confused most."
     return _section(

@@ -38,7 +38,7 @@ class Confusion:
     """Of the rows of the true class."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Report:
     """How good predictions are. ``print(report)`` shows the most important; ``save`` writes all of it.
 
@@ -94,6 +94,9 @@ class Report:
 
     def __str__(self) -> str:
         return self.text()
+
+    def __repr__(self) -> str:
+        return f"<Report on {len(self.outcomes)} rows of {len(self.labels)} classes, accuracy {self.accuracy:.4f}>"
 
     def json(self) -> str:
         """All figures, classes, confusions and curves, as one JSON document."""
