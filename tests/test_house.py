@@ -25,7 +25,7 @@ FLOORS = [
     {"errors", "_core"},
     {"memory", "metrics", "strings", "values", "rows", "store", "allowed", "queries"},
     {"flat", "calibrate", "partition", "partitioning", "packing"},
-    {"encoders", "readers", "reports"},
+    {"encoders", "readers", "noise", "reports"},
     {"contents", "building", "index"},
     {"stdlib_docs"},
     {"cli"},

@@ -26,8 +26,9 @@ from nearmost.errors import (
 )
 from nearmost.index import Index
 from nearmost.metrics import METRICS, Metric
+from nearmost.noise import noisify
 from nearmost.readers import read_corpus, read_vectors
-from nearmost.reports import Confusion, Report, report
+from nearmost.reports import Confusion, Report, Robustness, report, robustness
 from nearmost.strings import Keys, Strings
 from nearmost.values import Corpus, Neighbors, Vectors
 
@@ -55,13 +56,16 @@ __all__ = [
     "NotFiniteError",
     "ReadError",
     "Report",
+    "Robustness",
     "ShapeError",
     "Strings",
     "UnknownEncoderError",
     "UnknownKeyError",
     "Vectors",
     "load_encoder",
+    "noisify",
     "read_corpus",
     "read_vectors",
     "report",
+    "robustness",
 ]

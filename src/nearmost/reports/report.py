@@ -8,7 +8,6 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ class Confusion:
     """Of the rows of the true class."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Report:
     """How good predictions are. ``print(report)`` shows the most important; ``save`` writes all of it.
 
@@ -63,12 +62,12 @@ class Report:
         """The classes that occur in truth or prediction, sorted: the rows of ``classes``."""
         return self.outcomes.labels
 
-    @cached_property
+    @property
     def classes(self) -> Tally:
         """Precision, recall, f1, support and predictions of each of ``labels``, as arrays."""
         return tally(self.outcomes)
 
-    @cached_property
+    @property
     def confusions(self) -> list[Confusion]:
         """The pairs of classes that were confused, most rows first."""
         truth, predicted, counts = (values.tolist() for values in pairs(self.outcomes))
@@ -78,12 +77,12 @@ class Report:
             for one, other, count in zip(truth, predicted, counts, strict=True)
         ]
 
-    @cached_property
+    @property
     def coverage(self) -> Coverage | None:
         """How many predictions a threshold on the score keeps and how many of those are right; None without scores."""
         return coverage_of(self.outcomes)
 
-    @cached_property
+    @property
     def reliability(self) -> Reliability | None:
         """Score beside accuracy; None without scores between 0 and 1."""
         return reliability_of(self.outcomes)
@@ -123,19 +122,18 @@ class Report:
 
     def plain(self) -> dict[str, Any]:
         """What ``json`` writes, as plain values; ``text`` and ``html`` show nothing but these."""
-        columns = [getattr(self.classes, name).tolist() for name in FIGURES]
-        counts = [getattr(self.classes, name).astype(int).tolist() for name in ("support", "predicted")]
+        classes, curve, bins = self.classes, self.coverage, self.reliability
+        columns = [getattr(classes, name).tolist() for name in FIGURES]
+        columns += [getattr(classes, name).astype(int).tolist() for name in ("support", "predicted")]
         return {
             "n_rows": len(self.outcomes),
             "n_classes": len(self.labels),
             "figures": dict(self.figures),
             "intervals": {"level": self.level, **{name: list(limits) for name, limits in self.intervals.items()}},
-            "classes": [
-                dict(zip(COLUMNS, row, strict=True)) for row in zip(self.labels, *columns, *counts, strict=True)
-            ],
+            "classes": [dict(zip(COLUMNS, row, strict=True)) for row in zip(self.labels, *columns, strict=True)],
             "confusions": [asdict(each) for each in self.confusions[:MOST_PAIRS]],
-            "coverage": None if self.coverage is None else self.coverage.plain(),
-            "reliability": None if self.reliability is None else self.reliability.plain(),
+            "coverage": None if curve is None else curve.plain(),
+            "reliability": None if bins is None else bins.plain(),
         }
 
 
