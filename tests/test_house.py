@@ -27,14 +27,14 @@ FLOORS = [
     {"flat", "calibrate", "partition", "partitioning", "packing"},
     {"encoders", "readers", "noise", "reports"},
     {"contents", "building", "index"},
-    {"stdlib_docs"},
+    {"stdlib_docs", "plots"},
     {"cli"},
 ]
 """Lowest first; a room imports only from the floors below it and from its own."""
 DOORS = {"__init__", "__main__"}  # they open onto every floor
 HEAVY = (
     "torch pandas sklearn scipy fastapi onnxruntime tokenizers pyarrow cyclopts rich sentence_transformers "
-    "transformers huggingface_hub onnx zstandard faiss"
+    "transformers huggingface_hub onnx zstandard faiss matplotlib"
 )
 
 

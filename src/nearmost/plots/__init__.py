@@ -1,0 +1,19 @@
+"""Figures, drawn by matplotlib (the extra ``plot``): each function gives a matplotlib Figure, which ``save`` writes.
+
+Nothing is shown in a window unless ``show=True`` says so. Colours are those that colour-blind people tell apart.
+"""
+
+from nearmost.errors import MissingExtraError
+
+try:
+    from nearmost.plots.classification import accuracy_by_k, confusion, coverage, reliability, robustness
+    from nearmost.plots.map import embedding_map
+    from nearmost.plots.style import save
+except ModuleNotFoundError as error:
+    if (error.name or "").startswith("nearmost"):
+        raise
+    raise MissingExtraError(
+        f"figures need {error.name}, which is not installed: pip install 'nearmost[plot]'"
+    ) from error
+
+__all__ = ["accuracy_by_k", "confusion", "coverage", "embedding_map", "reliability", "robustness", "save"]
