@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import nearmost
+import nearmost.plots
 from nearmost.cli import app
 from pages import Page, blocks_of, has_weights
 
@@ -19,6 +20,8 @@ DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 CODE = [path for path in DOCS if any(block.kind in ("python", "console") for block in blocks_of(path.read_text()))]
 API = (ROOT / "docs" / "api.md").read_text()
 ROWS = dict(re.findall(r"^\| \[?`([^`]+)`.*?\| (.*) \|$", API, re.MULTILINE))
+ROOMS = (nearmost.plots,)
+"""Rooms with a face of their own, imported as ``from nearmost import plots``."""
 VERBS = ("index", "search", "info", "verify", "demo")
 
 
@@ -41,9 +44,15 @@ def test_every_public_name_has_its_line(name):
     assert ROWS[name].strip()
 
 
+@pytest.mark.parametrize("name", [f"{room.__name__[9:]}.{name}" for room in ROOMS for name in room.__all__])
+def test_every_name_of_a_room_has_its_line(name):
+    assert ROWS[name].strip()
+
+
 def test_every_name_with_a_line_is_there():
     known = {*nearmost.__all__, *(each for name in nearmost.__all__ for each in members(name)), *nearmost.METRICS}
     known |= {f"nearmost {verb}" for verb in VERBS}
+    known |= {f"{room.__name__[9:]}.{name}" for room in ROOMS for name in room.__all__}
     assert {name for name in ROWS if not name.startswith("NEARMOST_")} <= known
 
 

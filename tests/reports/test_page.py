@@ -123,7 +123,7 @@ def test_every_cell_counts_the_rows_that_it_leads_to(many):
     assert data["left"] == 0
     assert sorted(data["rows"]) == list(range(6000))
     assert all(data["text"][at] == f"text {row}" for at, row in enumerate(data["rows"]))
-    assert data["truths"][data["rows"].index(3)] == "occupation 000, occupation 001"
+    assert data["truths"][data["rows"].index(3)] == "occupation 000; occupation 001"
 
 
 def test_a_page_of_968_classes_is_small_and_names_them_all(many):

@@ -13,6 +13,7 @@ from nearmost.reports.outcomes import Outcomes
 Floats = NDArray[np.float64]
 MOST_POINTS = 400
 BINS = 10
+ROUNDING = 1e-6  # what shares of a vote may be off by
 WANTED = (0.8, 0.9, 0.95, 0.99)
 
 
@@ -90,8 +91,9 @@ def reliability_of(outcomes: Outcomes) -> Reliability | None:
     if outcomes.confidence is None or not outcomes.answered.any():
         return None
     score = outcomes.confidence[outcomes.answered]
-    if score.min() < 0 or score.max() > 1:
+    if score.min() < -ROUNDING or score.max() > 1 + ROUNDING:
         return None
+    score = score.clip(0, 1)
     correct = outcomes.correct[outcomes.answered]
     edges = np.linspace(0, 1, BINS + 1)
     bins = np.searchsorted(edges[1:-1], score)

@@ -13,6 +13,7 @@ from nearmost.reports.wording import headline, name_of
 
 WIDTH, HEIGHT = 480, 320
 LEFT, RIGHT, TOP, BOTTOM = 58, 28, 16, 48
+FEW = 12
 Point = tuple[float, float]
 
 
@@ -27,7 +28,7 @@ def pictures(document: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     if document["reliability"] is not None:
         says = "On the dashed line the score is the chance of being right; a larger dot stands for more rows."
         drawn.append(("Reliability of the scores", _reliability(document["reliability"]), says))
-    if document["n_classes"] > 1:
+    if document["n_classes"] > FEW:
         says = "How many classes have an F1 of so much; the table below names them."
         drawn.append(("Classes by F1", _classes(document), says))
     return drawn

@@ -115,7 +115,7 @@ def _coded(
         depth=depth,
         confidence=confidence,
         texts=texts,
-        truths=[", ".join(map(str, values)) for values in true] if any(len(values) > 1 for values in true) else None,
+        truths=["; ".join(map(str, values)) for values in true] if any(len(values) > 1 for values in true) else None,
     )
 
 

@@ -29,6 +29,8 @@ MOST_TEXTS = 50_000
 MOST_PAIRS = 200
 MOST_CLASSES = 5_000
 SHADES = 6
+FEW = 8
+"""Classes whose names find room above the columns of the matrix."""
 
 
 def page(document: Document, outcomes: Outcomes, title: str) -> str:
@@ -124,36 +126,34 @@ def _pictures(document: Document) -> str:
 def _matrix(document: Document, outcomes: Outcomes, classes: Ints) -> str:
     counts, n = matrix(outcomes, classes), len(classes)
     extra = [place for place in (n, n + 1) if counts[:, place].any()]
-    heads = [
-        f'<th scope="col" title="{escape(outcomes.labels[code])}">{place}</th>'
-        for place, code in enumerate(classes.tolist(), 1)
-    ]
+    named = [escape(outcomes.labels[code]) for code in classes.tolist()]
+    few = n <= FEW
+    if few:
+        heads = [f'<th scope="col" class="name">{name}</th>' for name in named]
+    else:
+        heads = [f'<th scope="col" title="{name}">{place}</th>' for place, name in enumerate(named, 1)]
     heads += [f'<th scope="col">{"none" if place > n else "other"}</th>' for place in extra]
-    wrong = counts[:, : n + 2].copy()
-    np.fill_diagonal(wrong, 0)
-    largest, totals = max(int(wrong[:, :n].max()), 1), np.maximum(counts.sum(axis=1), 1)
     given = [*map(str, classes.tolist()), "other", "none"]
     rows = []
-    for place, code in enumerate(classes.tolist()):
+    for place, (code, name) in enumerate(zip(classes.tolist(), named, strict=True)):
+        total = max(int(counts[place].sum()), 1)
+        head = f"<span>{name}</span>" if few else f"<span>{name}</span> {place + 1}"
         cells = []
         for at in (*range(n), *extra):
             count = int(counts[place, at])
-            share = count / totals[place] if at == place else min(count / largest, 1) ** 0.5
+            share = (count / total) ** (1 if at == place else 0.5)  # so that rare mistakes are seen too
             kind = ("right" if at == place else "wrong") + str(int(np.ceil(share * SHADES)))
             cells.append(f'<td class="{kind}">{_button(count, t=code, p=given[at])}</td>' if count else "<td></td>")
-        name = escape(outcomes.labels[code])
-        rows.append(f'<tr><th scope="row" title="{name}"><span>{name}</span> {place + 1}</th>{"".join(cells)}</tr>')
-    all_of_them = n == len(outcomes.labels)
-    which = "" if all_of_them else f" Drawn are {n} of {len(outcomes.labels):,} classes, those that are confused most."
-    return _section(
-        "matrix",
-        "Confusion matrix",
-        "A row is a true class, a column what was predicted, by the same number."
-        + which
-        + " Choose a cell to see its texts.",
-        f'<table class="matrix"><thead><tr><td></td>{"".join(heads)}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table>",
-    )
+        rows.append(f'<tr><th scope="row" title="{name}">{head}</th>{"".join(cells)}</tr>')
+    says = [
+        f"A row is a true class, a column what was predicted{'' if few else ', by the same number'}.",
+        "The stronger a cell's colour, the larger its share of the row. Choose one to see its texts.",
+    ]
+    if n < len(outcomes.labels):
+        says.append(f"Drawn are {n} of {len(outcomes.labels):,} classes, those that are confused most.")
+    head = f"<thead><tr><td></td>{''.join(heads)}</tr></thead>"
+    table = f'<table class="matrix">{head}<tbody>{"".join(rows)}</tbody></table>'
+    return _section("matrix", "Confusion matrix", " ".join(says), table)
 
 
 def _pairs(document: Document, outcomes: Outcomes) -> str:
