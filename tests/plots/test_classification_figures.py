@@ -138,10 +138,11 @@ def test_other_planes_keep_groups_together(method):
     generator = np.random.default_rng(5)
     groups = generator.standard_normal((3, 20)) * 5
     rows = (groups[np.arange(45) % 3] + generator.standard_normal((45, 20))).astype(np.float32)
-    laid = plane(rows, method, seed=1)
+    with pytest.importorskip("threadpoolctl").threadpool_limits(1):  # threads that spin are slow on a busy machine
+        laid, again = (plane(rows, method, seed=1) for _ in range(2))
     distance = np.linalg.norm(laid[:, None] - laid[None], axis=2) + np.diag(np.full(45, np.inf))
     assert (distance.argmin(axis=1) % 3 == np.arange(45) % 3).mean() > 0.95
-    np.testing.assert_array_equal(laid, plane(rows, method, seed=1))
+    np.testing.assert_array_equal(laid, again)
 
 
 def test_a_map_shows_the_largest_classes_and_their_names():
