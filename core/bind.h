@@ -7,6 +7,8 @@
 
 #include <optional>
 
+#include "frame.h"
+#include "panels.h"
 #include "parallel.h"
 #include "rows.h"
 
@@ -77,6 +79,22 @@ inline Rows rows_of(int metric, size_t dim, const AnyRows& values, const Maybe<c
   return {m, values.shape(0), dim, values.data(), number, pointer(scales, {values.shape(0)})};
 }
 
+// Manhattan and hamming rows lie inside as euclidean ones do: where one distance is small, so is the other.
+inline Frame frame_of(const Rows& rows, double unit, size_t turned, const float* mean) {
+  const bool own = rows.metric == Metric::cosine || rows.metric == Metric::dot;
+  return {own ? rows.metric : Metric::euclidean, rows.dim, turned, unit, mean};
+}
+
+// Panels of vectors of dim numbers.
+inline Panels panels_of(const Array<const uint8_t, 4>& codes, const Maybe<const float, 2>& scales,
+                        const Maybe<const float, 2>& biases, size_t dim) {
+  const size_t blocks = codes.shape(0);
+  require(codes.shape(1) == (dim + 3) / 4 && codes.shape(2) == kPanelRows && codes.shape(3) == kWordBytes && scales,
+          "nearmost: panels have another shape");
+  return {codes.data(), pointer(scales, {blocks, kPanelRows}), pointer(biases, {blocks, kPanelRows}), blocks};
+}
+
 void bind_partition(nb::module_& m);
+void bind_graph(nb::module_& m);
 
 }  // namespace nearmost

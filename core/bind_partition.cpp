@@ -7,12 +7,6 @@
 namespace nearmost {
 namespace {
 
-// Manhattan and hamming rows lie in the partition as euclidean ones do: where one distance is small, so is the other.
-Frame frame_of(const Rows& rows, double unit, size_t turned, const float* mean) {
-  const bool own = rows.metric == Metric::cosine || rows.metric == Metric::dot;
-  return {own ? rows.metric : Metric::euclidean, rows.dim, turned, unit, mean};
-}
-
 double longest_row(int metric, size_t dim, const AnyRows& values, const Maybe<const float, 1>& scales, int n_threads,
                    const Progress& progress) {
   Rows rows = rows_of(metric, dim, values, scales);
@@ -38,14 +32,14 @@ void find_mean(int metric, size_t dim, const AnyRows& values, const Maybe<const 
 }
 
 void find_directions(int metric, size_t dim, const AnyRows& values, const Maybe<const float, 1>& scales, double unit,
-                     const Array<const float, 1>& mean, size_t coded, uint64_t seed, const Array<float, 2>& axes,
+                     const Array<const float, 1>& mean, bool mixed, uint64_t seed, const Array<float, 2>& axes,
                      int n_threads, const Progress& progress) {
   const Rows rows = rows_of(metric, dim, values, scales);
   const Frame frame = frame_of(rows, unit, axes.shape(0), mean.data());
-  require(mean.shape(0) == frame.inner() && axes.shape(1) == frame.inner() && axes.shape(0) <= frame.inner() &&
-              coded <= axes.shape(0) && rows.n > 0,
-          "nearmost: mean and axes do not fit the rows");
-  run([&] { return find_axes(frame, rows, coded, seed, axes.data(), n_threads, poll_with(progress)); });
+  require(
+      mean.shape(0) == frame.inner() && axes.shape(1) == frame.inner() && axes.shape(0) <= frame.inner() && rows.n > 0,
+      "nearmost: mean and axes do not fit the rows");
+  run([&] { return find_axes(frame, rows, mixed, seed, axes.data(), n_threads, poll_with(progress)); });
 }
 
 void turn_rows(int metric, size_t dim, const AnyRows& values, const Maybe<const float, 1>& scales, double unit,
@@ -129,10 +123,10 @@ class BoundPartition {
     require(turned > 0 && turned <= inner && coded > 0 && coded <= turned && mean.shape(0) == inner && unit > 0 &&
                 (axes || turned == inner),
             "nearmost: mean, turned and coded do not fit together");
-    if (axes) p.axes = panels(*axes, axis_scales, std::nullopt, inner);
+    if (axes) p.axes = panels_of(*axes, axis_scales, std::nullopt, inner);
     require(p.axes.blocks * kPanelRows >= (axes ? turned : 0), "nearmost: axes are missing");
-    p.cells = panels(cells, cell_scales, cell_biases, turned);
-    p.lists = panels(lists, list_scales, list_biases, turned);
+    p.cells = panels_of(cells, cell_scales, cell_biases, turned);
+    p.lists = panels_of(lists, list_scales, list_biases, turned);
     p.cell_first = offsets(cell_first, p.cells.blocks, p.lists.blocks);
     p.list_first = offsets(list_first, p.lists.blocks, blocks.shape(0));
     p.n_blocks = blocks.shape(0);
@@ -182,14 +176,6 @@ class BoundPartition {
  private:
   static constexpr size_t kMost = size_t(1) << 40;
 
-  static Panels panels(const Array<const uint8_t, 4>& codes, const Maybe<const float, 2>& scales,
-                       const Maybe<const float, 2>& biases, size_t dim) {
-    const size_t blocks = codes.shape(0);
-    require(codes.shape(1) == (dim + 3) / 4 && codes.shape(2) == kPanelRows && codes.shape(3) == kWordBytes && scales,
-            "nearmost: panels have another shape");
-    return {codes.data(), pointer(scales, {blocks, kPanelRows}), pointer(biases, {blocks, kPanelRows}), blocks};
-  }
-
   // Where each of 16 `owners` begins among n: in order, or a search could go over the same ones again and again.
   static const uint32_t* offsets(const Array<const uint32_t, 1>& first, size_t owners, size_t n) {
     require(first.shape(0) == owners * kPanelRows + 1, "nearmost: offsets have another shape");
@@ -224,7 +210,7 @@ void bind_partition(nb::module_& m) {
   m.def("lengths", &row_lengths, "dim"_a, "rows"_a, "scales"_a.none(), "out"_a, "n_threads"_a, "progress"_a.none());
   m.def("find_mean", &find_mean, "metric"_a, "dim"_a, "rows"_a, "scales"_a.none(), "unit"_a, "mean"_a, "n_threads"_a,
         "progress"_a.none());
-  m.def("find_axes", &find_directions, "metric"_a, "dim"_a, "rows"_a, "scales"_a.none(), "unit"_a, "mean"_a, "coded"_a,
+  m.def("find_axes", &find_directions, "metric"_a, "dim"_a, "rows"_a, "scales"_a.none(), "unit"_a, "mean"_a, "mixed"_a,
         "seed"_a, "axes"_a, "n_threads"_a, "progress"_a.none());
   m.def("turn", &turn_rows, "metric"_a, "dim"_a, "rows"_a, "scales"_a.none(), "unit"_a, "mean"_a, "axes"_a.none(),
         "out"_a, "shift"_a, "half_squares"_a.none(), "n_threads"_a, "progress"_a.none());

@@ -19,12 +19,10 @@ class Columns {
     for (size_t i = 0; i < n; ++i) {
       const float* v = values + i * dim;
       float* panel = packed_.data() + i / kProductColumns * kProductColumns * dim + i % kProductColumns;
+      for (size_t k = 0; k < dim; ++k) panel[k * kProductColumns] = v[k];
       float squares = 0;
-      for (size_t k = 0; k < dim; ++k) {
-        panel[k * kProductColumns] = v[k];
-        squares += v[k] * v[k];
-      }
-      start_[i] = half > 0 ? -half * squares : 0;
+      for (size_t k = 0; half > 0 && k < dim; ++k) squares += v[k] * v[k];
+      start_[i] = -half * squares;
     }
   }
 

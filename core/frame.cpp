@@ -51,17 +51,16 @@ bool multiply(const float* a, size_t n, const float* b, size_t m, size_t dim, fl
   });
 }
 
-// Replaces rows [from, to) of axes by a random rotation of them.
-bool mix(float* axes, size_t from, size_t to, size_t inner, Random& random, int n_threads) {
-  const size_t m = to - from;
+// Replaces m axes by a random rotation of them.
+bool mix(float* axes, size_t m, size_t inner, Random& random, int n_threads) {
   if (m < 2) return true;
   std::vector<float> rotation(m * m), transposed(inner * m), mixed(m * inner);
   for (float& v : rotation) v = random.normal();
   orthonormalize(rotation.data(), m, m);
   for (size_t i = 0; i < m; ++i)
-    for (size_t k = 0; k < inner; ++k) transposed[k * m + i] = axes[(from + i) * inner + k];
+    for (size_t k = 0; k < inner; ++k) transposed[k * m + i] = axes[i * inner + k];
   if (!multiply(rotation.data(), m, transposed.data(), inner, m, mixed.data(), n_threads, nullptr)) return false;
-  std::copy(mixed.begin(), mixed.end(), axes + from * inner);
+  std::copy(mixed.begin(), mixed.end(), axes);
   return true;
 }
 
@@ -99,7 +98,7 @@ bool mean_of(const Frame& frame, const Rows& rows, float* mean, int n_threads, c
   return complete;
 }
 
-bool find_axes(const Frame& frame, const Rows& rows, size_t coded, uint64_t seed, float* axes, int n_threads,
+bool find_axes(const Frame& frame, const Rows& rows, bool mixed, uint64_t seed, float* axes, int n_threads,
                const Poll& poll) {
   const size_t inner = frame.inner(), m = frame.turned, n = rows.n, taken = std::min(n, kSample);
   Random random(seed);
@@ -118,7 +117,7 @@ bool find_axes(const Frame& frame, const Rows& rows, size_t coded, uint64_t seed
     std::copy(turned.begin(), turned.end(), axes);
     orthonormalize(axes, m, inner);
   }
-  return mix(axes, 0, coded, inner, random, n_threads) && mix(axes, coded, m, inner, random, n_threads);
+  return !mixed || mix(axes, m, inner, random, n_threads);
 }
 
 bool turn(const Frame& frame, const float* axes, const Rows& rows, float* out, float* half_squares, int n_threads,

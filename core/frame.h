@@ -1,4 +1,5 @@
-// The coordinates in which a partition works: rows on one scale, centred, and turned to the directions that matter.
+// The coordinates in which a partition or a graph works: rows on one scale, centred, and turned to the directions that
+// matter.
 //   cosine: x / |x|   euclidean: x / unit, and so for manhattan and hamming, to which it is close   dot: x / unit and
 //   one more number that makes its length 1, so that the nearest row is the one with the largest product (Neyshabur and
 //   Srebro 2015); a query has 0 there.
@@ -27,9 +28,9 @@ void place(const Frame& frame, const float* values, bool query, double* wide, fl
 bool mean_of(const Frame& frame, const Rows& rows, float* mean, int n_threads, const Poll& poll);
 
 // The `turned` directions along which the rows spread most, as (turned, inner) orthonormal axes: orthogonal iteration
-// on the covariance of a sample; then the first `coded` of them are mixed among themselves, and the others too, so that
-// one step suits all coded numbers. False where poll stopped it.
-bool find_axes(const Frame& frame, const Rows& rows, size_t coded, uint64_t seed, float* axes, int n_threads,
+// on the covariance of a sample. `mixed`: then mixed among themselves, so that one step suits all numbers. False where
+// poll stopped it.
+bool find_axes(const Frame& frame, const Rows& rows, bool mixed, uint64_t seed, float* axes, int n_threads,
                const Poll& poll);
 
 // Rows inside, centred and turned by axes (null: not turned): (n, turned); and where half_squares (n,) is not null,

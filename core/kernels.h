@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "walk.h"
+
 namespace nearmost {
 
 constexpr int kPanelRows = 16;
@@ -120,6 +122,9 @@ struct Kernels {
   float (*encode)(const float* residual, const float* direction, ptrdiff_t n, float eta, uint8_t* codes);
   // n numbers of some type, wherever they lie, into float32.
   void (*decode)(Number, const uint8_t* from, ptrdiff_t n, float* to);
+  // A step of a walk, see walk.inl: open() lists what the nearest row to be opened leads to, meet() scores it.
+  bool (*open)(Walk&);
+  void (*meet)(Walk&);
 };
 
 // The fastest set this processor has, or the one that NEARMOST_ISA (generic, avx2, avx512, amx) names, if it has that.

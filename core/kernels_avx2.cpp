@@ -222,11 +222,43 @@ size_t nibbles(const Nibbles& t, float threshold, float* scores, uint32_t* posit
   return found;
 }
 
+// Digits of four rows at a time: a line is two registers, and no sum of pairs leaves 16 bits (4 x 15 * 127 * 2).
+static inline void sums_of_four(const Walk& w, const uint32_t* rows, int32_t* out) {
+  const __m256i nibble = _mm256_set1_epi8(15), one = _mm256_set1_epi16(1);
+  const int bytes = w.lines * kLine;
+  const __m128i shift = _mm_cvtsi32_si128(w.shift);
+  const uint8_t* weights = reinterpret_cast<const uint8_t*>(w.weights);
+  __m256i sums[4];
+#pragma GCC unroll 4
+  for (int r = 0; r < 4; ++r) {
+    const uint8_t* code = w.codes + size_t(rows[r]) * size_t(bytes);
+    __m256i low = _mm256_setzero_si256(), high = low;
+    for (int i = 0; i < bytes; i += 2 * kHalfBytes) {
+      const __m256i a = load(code + i), b = load(code + i + kHalfBytes);
+      const __m256i a_low = _mm256_maddubs_epi16(_mm256_and_si256(a, nibble), load(weights + i));
+      const __m256i b_low = _mm256_maddubs_epi16(_mm256_and_si256(b, nibble), load(weights + i + kHalfBytes));
+      const __m256i a_high =
+          _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(a, 4), nibble), load(weights + bytes + i));
+      const __m256i b_high = _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(b, 4), nibble),
+                                                  load(weights + bytes + i + kHalfBytes));
+      low = _mm256_add_epi32(low, _mm256_madd_epi16(_mm256_add_epi16(a_low, b_low), one));
+      high = _mm256_add_epi32(high, _mm256_madd_epi16(_mm256_add_epi16(a_high, b_high), one));
+    }
+    sums[r] = _mm256_add_epi32(low, _mm256_sll_epi32(high, shift));
+  }
+  const __m256i both = _mm256_hadd_epi32(_mm256_hadd_epi32(sums[0], sums[1]), _mm256_hadd_epi32(sums[2], sums[3]));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(out),
+                   _mm_add_epi32(_mm256_castsi256_si128(both), _mm256_extracti128_si256(both, 1)));
+}
+
+#include "unseen.inl"
+#include "walk.inl"
+
 }  // namespace
 
 const Kernels kAvx2Kernels = {"avx2",     63,     kBatchQueries, kBatchBlocks, kSingleBlocks, tile<Dot>, tile<L1>,
                               tile<Bits>, bound,  select,        reached_by,   quantize,      exact_dot, exact_squared,
                               exact_l1,   crc32c, products,      nibbles,      scale,         cut,       encode,
-                              decode};
+                              decode,     open,   meet};
 
 }  // namespace nearmost

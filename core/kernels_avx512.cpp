@@ -177,11 +177,58 @@ size_t nibbles(const Nibbles& t, float threshold, float* scores, uint32_t* posit
   return found;
 }
 
+static inline void sums_of_four(const Walk& w, const uint32_t* rows, int32_t* out) {
+  const __m512i nibble = _mm512_set1_epi8(15);
+  const int bytes = w.lines * kLine;
+  const __m128i shift = _mm_cvtsi32_si128(w.shift);
+  const uint8_t* codes[4];
+  __m512i low[4], high[4];
+#pragma GCC unroll 4
+  for (int r = 0; r < 4; ++r) {
+    codes[r] = w.codes + size_t(rows[r]) * size_t(bytes);
+    low[r] = high[r] = _mm512_setzero_si512();
+  }
+  for (int i = 0; i < bytes; i += kLine) {
+    const __m512i of_low = _mm512_loadu_si512(w.weights + i), of_high = _mm512_loadu_si512(w.weights + bytes + i);
+#pragma GCC unroll 4
+    for (int r = 0; r < 4; ++r) {
+      const __m512i code = _mm512_loadu_si512(codes[r] + i);
+      low[r] = _mm512_dpbusd_epi32(low[r], _mm512_and_si512(code, nibble), of_low);
+      high[r] = _mm512_dpbusd_epi32(high[r], _mm512_and_si512(_mm512_srli_epi16(code, 4), nibble), of_high);
+    }
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < 4; ++r) low[r] = _mm512_add_epi32(low[r], _mm512_sll_epi32(high[r], shift));
+  const __m512i a = _mm512_add_epi32(_mm512_unpacklo_epi32(low[0], low[1]), _mm512_unpackhi_epi32(low[0], low[1]));
+  const __m512i b = _mm512_add_epi32(_mm512_unpacklo_epi32(low[2], low[3]), _mm512_unpackhi_epi32(low[2], low[3]));
+  const __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
+  const __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(ab), _mm512_extracti64x4_epi64(ab, 1));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(out),
+                   _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1)));
+}
+
+static inline size_t list_unseen(const Walk& w, const uint32_t* links, uint32_t* out) {
+  size_t found = 0;
+  for (int i = 0; i < kLinks; i += 16) {
+    const __m512i rows = _mm512_loadu_si512(links + i);
+    const __mmask16 real = _mm512_cmplt_epu32_mask(rows, _mm512_set1_epi32(int(w.n)));
+    const __m512i words =
+        _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), real, _mm512_srli_epi32(rows, 5), w.seen, 4);
+    const __m512i bits = _mm512_sllv_epi32(_mm512_set1_epi32(1), _mm512_and_si512(rows, _mm512_set1_epi32(31)));
+    const __mmask16 unseen = _mm512_mask_testn_epi32_mask(real, words, bits);
+    _mm512_storeu_si512(out + found, _mm512_maskz_compress_epi32(unseen, rows));
+    found += size_t(__builtin_popcount(unseen));
+  }
+  return found;
+}
+
+#include "walk.inl"
+
 }  // namespace
 
 const Kernels kAvx512Kernels = {"avx512",  127,           kBatchQueries, kBatchBlocks, kSingleBlocks, tile<Dot>,
                                 tile<L1>,  tile<Bits>,    bound,         select,       reached_by,    quantize,
                                 exact_dot, exact_squared, exact_l1,      crc32c,       products,      nibbles,
-                                scale,     cut,           encode,        decode};
+                                scale,     cut,           encode,        decode,       open,          meet};
 
 }  // namespace nearmost

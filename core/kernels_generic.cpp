@@ -139,6 +139,22 @@ size_t nibbles(const Nibbles& t, float threshold, float* scores, uint32_t* posit
   return found;
 }
 
+static inline void sums_of_four(const Walk& w, const uint32_t* rows, int32_t* out) {
+  const int bytes = w.lines * kLine;
+  for (int r = 0; r < 4; ++r) {
+    const uint8_t* code = w.codes + size_t(rows[r]) * size_t(bytes);
+    int32_t low = 0, high = 0;
+    for (int i = 0; i < bytes; ++i) {
+      low += (code[i] & 15) * w.weights[i];
+      high += (code[i] >> 4) * w.weights[bytes + i];
+    }
+    out[r] = low + high * (1 << w.shift);
+  }
+}
+
+#include "unseen.inl"
+#include "walk.inl"
+
 struct CrcTable {
   uint32_t entry[8][256];
   constexpr CrcTable() : entry() {
@@ -170,6 +186,6 @@ uint32_t crc32c(uint32_t crc, const uint8_t* p, size_t n) {
 
 const Kernels kGenericKernels = {"generic", 127,     1,          1,        1,         dot,           l1,       bits,
                                  bound,     select,  reached_by, quantize, exact_dot, exact_squared, exact_l1, crc32c,
-                                 products,  nibbles, scale,      cut,      encode,    decode};
+                                 products,  nibbles, scale,      cut,      encode,    decode,        open,     meet};
 
 }  // namespace nearmost

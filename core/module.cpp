@@ -1,5 +1,5 @@
-// The Python module: a table of contents; bind_partition.cpp holds that of partitions. Arrays come checked; shapes are
-// checked again here, since a wrong one would be read past its end.
+// The Python module: a table of contents; bind_partition.cpp and bind_graph.cpp hold those of partitions and graphs.
+// Arrays come checked; shapes are checked again here, since a wrong one would be read past its end.
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 
@@ -121,6 +121,7 @@ NB_MODULE(_core, m) {
         "norms"_a.none(), "scales"_a.none(), "offsets"_a.none(), "bounds"_a.none(), "unit"_a, "queries"_a, "ids"_a,
         "scores"_a, "n_threads"_a, "progress"_a.none());
   bind_partition(m);
+  bind_graph(m);
 }
 
 }  // namespace nearmost

@@ -1,4 +1,4 @@
-// A partition's centroids into 8-bit codes, and its rows into 4-bit ones.
+// A partition's rows into 4-bit codes.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -11,8 +11,7 @@
 namespace nearmost {
 namespace {
 
-constexpr int kLimit = 127, kZero = 128;
-constexpr float kUnused = -1e30f;
+constexpr int kZero = 128;
 constexpr size_t kListsPerItem = 64;
 
 // List l as a query sees it.
@@ -81,26 +80,6 @@ class ListPacker {
 };
 
 }  // namespace
-
-void pack_panels(const float* values, const uint8_t* used, const float* shift, float weight, size_t dim,
-                 const PanelArrays<true>& out) {
-  const size_t words = (dim + 3) / 4;
-  std::vector<uint8_t> codes(words * kWordBytes);
-  for (size_t i = 0; i < out.blocks * kPanelRows; ++i) {
-    const float* v = values + i * dim;
-    std::fill(codes.begin(), codes.end(), uint8_t(kZero));
-    out.scales[i] = kernels().quantize(v, ptrdiff_t(dim), 1, kLimit, kZero, codes.data()).step;
-    uint8_t* panel = out.codes + i / kPanelRows * words * kPanelBytes + i % kPanelRows * kWordBytes;
-    for (size_t w = 0; w < words; ++w) std::memcpy(panel + w * kPanelBytes, &codes[w * kWordBytes], kWordBytes);
-    if (!out.biases) continue;
-    float squares = 0;
-    for (size_t k = 0; k < dim; ++k) {
-      const float value = v[k] + (shift ? shift[k] : 0);
-      squares += value * value;
-    }
-    out.biases[i] = used[i] ? -weight * squares : kUnused;
-  }
-}
 
 bool pack_lists(const Partition& partition, const float* inside, const float* shift, const float* half_squares,
                 float eta, uint8_t* blocks, int n_threads, const Poll& poll) {

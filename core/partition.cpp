@@ -14,8 +14,7 @@
 namespace nearmost {
 namespace {
 
-constexpr int kCentroidLimit = 63;  // of a query's codes against 8-bit ones: no instruction set saturates there
-constexpr int kCodeLimit = 127;     // against 4-bit ones
+constexpr int kCodeLimit = 127;     // of a query's codes against 4-bit ones
 constexpr size_t kGroup = 256;      // queries that are grouped by list
 constexpr size_t kFewQueries = 64;  // below this each goes alone
 constexpr size_t kAhead = 3;        // rows fetched before they are scored
@@ -46,14 +45,7 @@ struct Coordinates {
 class Searcher {
  public:
   Searcher(const Partition& p, const Allowed& allowed)
-      : p_(p),
-        allowed_(allowed),
-        most_(allowed.marks ? std::min(allowed.count, p.rows.n) : p.rows.n),
-        wide_(p.frame.dim),
-        inner_(p.frame.inner()) {
-    const size_t longest = std::max(p.frame.turned, p.frame.inner());
-    words_.resize((longest + 7) / 8 * 2 + 2);
-    turned_.resize(p.axes.blocks > 0 ? p.axes.blocks * kPanelRows : 0);
+      : p_(p), allowed_(allowed), most_(allowed.most(p.rows.n)), turning_(p.frame, p.axes) {
     cells_.resize(p.cells.blocks * kPanelRows);
   }
 
@@ -123,63 +115,33 @@ class Searcher {
     float base;
   };
 
-  // Codes of values, padded with zeros to whole half lines, in words_.
-  Coded code(const float* values, size_t n, int limit) {
-    std::fill(words_.begin(), words_.end(), 0);
-    return kernels().quantize(values, ptrdiff_t(n), 1, limit, 0, reinterpret_cast<uint8_t*>(words_.data()));
-  }
-
-  // Scores of 16 (to - from) coded vectors against the query that words_ holds.
-  void score(const Panels& panels, size_t dim, size_t from, size_t to, const Coded& coded, float* out) {
-    constexpr size_t most = 4;
-    alignas(64) int32_t sums[most * kPanelRows];
-    const size_t words = (dim + 3) / 4, wide = size_t(kernels().single_blocks);
-    for (size_t b = from; b < to;) {
-      const size_t n = b + wide <= to ? wide : 1;
-      kernels().dot({panels.codes + b * words * kPanelBytes, words_.data(), ptrdiff_t(words), 1, int(n), sums});
-      const float* offsets = panels.biases ? panels.biases + b * kPanelRows : nullptr;
-      kernels().scale(sums, n * kPanelRows, 128 * coded.sum, coded.step, panels.scales + b * kPanelRows, offsets, out);
-      out += n * kPanelRows;
-      b += n;
-    }
-  }
-
   // Leaves the best lists in lists_, the best eighth of them first; returns how many those are.
   size_t choose(const float* query, const Effort& effort, Coordinates& own) {
-    place(p_.frame, query, true, wide_.data(), inner_.data());
-    if (p_.offsets())
-      for (size_t k = 0; k < inner_.size(); ++k) inner_[k] -= p_.frame.mean[k];
-    const float* inside = inner_.data();
-    if (p_.axes.blocks > 0) {
-      const Coded coded = code(inside, inner_.size(), kCentroidLimit);
-      score(p_.axes, inner_.size(), 0, p_.axes.blocks, coded, turned_.data());
-      inside = turned_.data();
-    }
-    const Coded fine = code(inside, p_.coded, kCodeLimit);
-    own.step = fine.step;
-    own.bias = 7.5f * float(fine.sum);
-    own.lay(p_, reinterpret_cast<const uint8_t*>(words_.data()));
+    const float* inside = turning_.turn(query);
+    coded_.code(inside, p_.coded, kCodeLimit);
+    own.step = coded_.coded().step;
+    own.bias = 7.5f * float(coded_.coded().sum);
+    own.lay(p_, coded_.codes());
 
-    const size_t dim = p_.frame.turned;
-    const Coded coded = code(inside, dim, kCentroidLimit);
-    score(p_.cells, dim, 0, p_.cells.blocks, coded, cells_.data());
+    coded_.code(inside, p_.frame.turned, kPanelLimit);
+    coded_.score(p_.cells, 0, p_.cells.blocks, cells_.data());
     const float least = kernels().cut(cells_.data(), cells_.size(), effort.cells);
     const float good = kernels().cut(cells_.data(), cells_.size(), std::max<size_t>(1, effort.cells / 4));
     lists_.start(std::min(effort.lists, p_.lists.blocks * kPanelRows));
     for (const bool first : {true, false})
       for (size_t g = 0; g < cells_.size(); ++g)
-        if (first ? cells_[g] > good : cells_[g] > least && !(cells_[g] > good)) meet_cell(g, dim, coded);
+        if (first ? cells_[g] > good : cells_[g] > least && !(cells_[g] > good)) meet_cell(g);
     lists_.shrink();
     return lists_.best_first(std::max<size_t>(1, lists_.size() / 8));
   }
 
-  void meet_cell(size_t cell, size_t dim, const Coded& coded) {
+  void meet_cell(size_t cell) {
     constexpr size_t at_a_time = 4;
     const size_t end = std::min<size_t>(p_.cell_first[cell + 1], p_.lists.blocks);
     float scores[at_a_time * kPanelRows];
     for (size_t b = p_.cell_first[cell]; b < end; b += at_a_time) {
       const size_t to = std::min(end, b + at_a_time), n = (to - b) * kPanelRows;
-      score(p_.lists, dim, b, to, coded, scores);
+      coded_.score(p_.lists, b, to, scores);
       const size_t found = kernels().select(scores, n, lists_.threshold(), lists_.ids_end());
       float* kept = lists_.scores_end();
       uint32_t* ids = lists_.ids_end();
@@ -270,9 +232,10 @@ class Searcher {
   const Allowed& allowed_;
   const size_t most_;  // rows that may be found
   TopK best_;
-  std::vector<double> wide_, exact_;
-  std::vector<float> row_, inner_, turned_, cells_;
-  std::vector<uint32_t> words_;
+  Turning turning_;
+  CodedQuery coded_;
+  std::vector<double> exact_;
+  std::vector<float> row_, cells_;
   Keeper lists_, rows_;
   Coordinates own_;
   std::vector<Coordinates> coordinates_;

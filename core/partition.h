@@ -2,24 +2,14 @@
 // exactly. docs/partition.md has the algorithm. Whatever the arrays hold, nothing outside them is read.
 #pragma once
 
+#include "allowed.h"
 #include "flat.h"
 #include "frame.h"
+#include "panels.h"
 
 namespace nearmost {
 
 constexpr uint32_t kNoRow = 0xffffffffu;  // in a slot without a row
-
-// Vectors in 8-bit codes, in the flat kind's panels: code + 128, times a scale. A score is product + bias.
-template <bool writable>
-struct PanelArrays {
-  template <class T>
-  using Pointer = std::conditional_t<writable, T*, const T*>;
-  Pointer<uint8_t> codes;  // (blocks, words, 16, 4)
-  Pointer<float> scales;   // (blocks, 16)
-  Pointer<float> biases;   // (blocks, 16), or null for none
-  size_t blocks;
-};
-using Panels = PanelArrays<false>;
 
 struct Partition {
   Rows rows;
@@ -36,7 +26,6 @@ struct Partition {
   bool offsets() const { return frame.metric == Metric::euclidean; }
   size_t halves() const { return (coded + 7) / 8; }
   size_t block_bytes() const { return halves() * kHalfBytes + (offsets() ? 2 : 1) * kListRows * sizeof(float); }
-  size_t words() const { return (frame.turned + 3) / 4; }
 };
 
 // How much one search looks at.
@@ -44,16 +33,6 @@ struct Effort {
   size_t lists, cells, rows;  // scanned; whose lists are compared; scored exactly
   bool estimate = false;      // leave the estimated scores and their order as they are: for calibration
 };
-
-// The rows that may be found: those with a mark; marks null for all.
-struct Allowed {
-  const uint8_t* marks = nullptr;  // (n,)
-  size_t count = 0;                // of the marked rows
-};
-
-// Packs vectors (16 blocks, dim): biases become -weight |vector + shift|^2 (shift null: 0), or -1e30 where not used.
-void pack_panels(const float* values, const uint8_t* used, const float* shift, float weight, size_t dim,
-                 const PanelArrays<true>& out);
 
 // Fills the blocks from rows (n, turned) inside, for partition's lists, list_first and slots. shift: the mean, turned;
 // null for euclidean, which takes half_squares (n,), half the squared lengths of the centred rows, instead.

@@ -77,7 +77,7 @@ def find_axes(
     scales: NDArray[np.float32] | None,
     unit: float,
     mean: NDArray[np.float32],
-    coded: int,
+    mixed: bool,
     seed: int,
     axes: NDArray[np.float32],
     n_threads: int,
@@ -119,6 +119,29 @@ def pack_panels(
     codes: NDArray[np.uint8],
     scales: NDArray[np.float32],
     biases: NDArray[np.float32] | None,
+) -> None: ...
+def link(
+    inside: NDArray[np.float32],
+    compared: int,
+    first: int,
+    second: int,
+    leaf: int,
+    nearest: int,
+    seed: int,
+    entries: NDArray[np.uint32],
+    links: NDArray[np.uint32],
+    n_threads: int,
+    progress: Progress | None,
+) -> None: ...
+def pack_digits(
+    inside: NDArray[np.float32],
+    half_squares: NDArray[np.float32] | None,
+    lows: NDArray[np.float32],
+    steps: NDArray[np.float32],
+    places: NDArray[np.uint32],
+    codes: NDArray[np.uint8],
+    n_threads: int,
+    progress: Progress | None,
 ) -> None: ...
 
 class Partition:
@@ -169,3 +192,37 @@ class Partition:
         n_threads: int,
         progress: Progress | None,
     ) -> None: ...
+
+class Graph:
+    def __init__(
+        self,
+        metric: int,
+        unit: float,
+        rows: NDArray[Any],
+        rows_scales: NDArray[np.float32] | None,
+        norms: NDArray[np.float64] | None,
+        mean: NDArray[np.float32],
+        axes: NDArray[np.uint8] | None,
+        axes_scales: NDArray[np.float32] | None,
+        lows: NDArray[np.float32],
+        steps: NDArray[np.float32],
+        places: NDArray[np.uint32],
+        codes: NDArray[np.uint8],
+        links: NDArray[np.uint32],
+        entries: NDArray[np.uint32],
+    ) -> None: ...
+    def search(
+        self,
+        queries: NDArray[np.float32],
+        ids: NDArray[np.int64],
+        scores: NDArray[np.float32],
+        margin: float,
+        k: int,
+        rows: int,
+        estimate: bool,
+        without: NDArray[np.int64] | None,
+        marks: NDArray[np.uint8] | None,
+        n_marks: int,
+        n_threads: int,
+        progress: Progress | None,
+    ) -> int: ...

@@ -20,22 +20,22 @@ from nearmost.values import Neighbors
 
 KS = (1, 10, 100)
 CONFIDENCE = 1.28  # standard errors: nine in ten
-GROWTH = 1.7  # of the lists from step to step
+GROWTH = 1.7  # of the effort from step to step
 ROWS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 GIVEN_UP = 0.1  # share of the misses that may come from scoring too few rows exactly
 ENOUGH = 0.997
 KNOWN = 400  # true neighbors of a query: more than the largest k, since many may score alike
 MOSTLY = 0.9
 
-Promising = Callable[[int, int], NDArray[np.int64]]
-"""(lists, rows) -> for each query the rows that a search with that effort would score, the most promising first."""
+Promising = Callable[[int, int, int], NDArray[np.int64]]
+"""(effort, rows, k) -> for each query the rows that a search for k would score, the most promising first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Lists looked through, rows scored exactly, and the recall that this gave, with its standard error."""
+    """Effort (lists looked through, or a graph's margin), rows scored exactly, and the recall, with its error."""
 
-    lists: int
+    effort: int
     rows: int
     recall: float = 0.0
     error: float = 0.0
@@ -60,16 +60,16 @@ class Calibration:
         found = {at: _reach(steps, recall) for at, steps in self.steps.items()}
         return _between(found, k)
 
-    def at(self, lists: int, k: int) -> Step:
-        """A step of this many lists, with the rows to score that belong to it."""
-        rows = {at: Step(lists, _rows_at(steps, lists)) for at, steps in self.steps.items()}
+    def at(self, effort: int, k: int) -> Step:
+        """A step of this effort, with the rows to score that belong to it."""
+        rows = {at: Step(effort, _rows_at(steps, effort)) for at, steps in self.steps.items()}
         between = _between(rows, k) if rows else None
-        return Step(lists, max(k, between.rows) if between else 2 * k + 8)
+        return Step(effort, max(k, between.rows) if between else 2 * k + 8)
 
     def plain(self) -> dict[str, Any]:
         """As values that JSON knows."""
         table = {
-            str(k): [[step.lists, step.rows, step.recall, step.error] for step in steps]
+            str(k): [[step.effort, step.rows, step.recall, step.error] for step in steps]
             for k, steps in self.steps.items()
         }
         return {"queries": self.n_queries, "steps": table}
@@ -86,28 +86,28 @@ class Calibration:
             raise DamagedFileError(f"the calibration is not what it must be ({error!s:.80})") from None
 
 
-def calibrate(promising: Promising, truth: Neighbors, own: NDArray[np.int64] | None, n_lists: int) -> Calibration:
+def calibrate(promising: Promising, truth: Neighbors, own: NDArray[np.int64] | None, most: int) -> Calibration:
     """The table that searches of queries with known answers make: ``truth`` exact, the first KNOWN and one more.
 
-    ``own``: the row that each query is; it does not count, neither as truth nor as found.
+    ``own``: the row that each query is; it does not count, neither as truth nor as found. ``most``: no effort beyond.
     """
     n_queries, found = truth.ids.shape
     n_rows = int(truth.ids.max()) + 1 if truth.ids.size else 0
     steps: dict[int, list[Step]] = {k: [] for k in KS if k + 1 < found and truth.ids[:, k + 1].min() >= 0}
     last = np.full(n_queries, -2) if own is None else own
     true_ids, true_scores = truth.without(last)
-    lists = 2.0
-    while lists < n_lists and any(not done or done[-1].recall < ENOUGH for done in steps.values()):
-        count = math.ceil(lists)
-        ranks = _ranks(promising(count, ROWS[-1] + 1), true_ids, own, n_rows)
+    effort = 2.0
+    while effort < most and any(not done or done[-1].recall < ENOUGH for done in steps.values()):
+        whole = math.ceil(effort)
         for k, done in steps.items():
             if not done or done[-1].recall < ENOUGH:
-                done.append(_step(count, k, ranks, true_scores, done))
-        lists *= GROWTH
+                ranks = _ranks(promising(whole, ROWS[-1] + 1, k), true_ids, own, n_rows)
+                done.append(_step(whole, k, ranks, true_scores, done))
+        effort *= GROWTH
     return Calibration({k: done for k, done in steps.items() if done}, n_queries)
 
 
-def _step(lists: int, k: int, ranks: NDArray[np.int32], scores: NDArray[np.float32], done: list[Step]) -> Step:
+def _step(effort: int, k: int, ranks: NDArray[np.int32], scores: NDArray[np.float32], done: list[Step]) -> Step:
     """The fewest rows that cost hardly any recall.
 
     Any row that scores as the k-th does will do in its place. Where not even the last known one scores less, nobody
@@ -129,7 +129,7 @@ def _step(lists: int, k: int, ranks: NDArray[np.int32], scores: NDArray[np.float
     rows = next(r for r in ROWS if r == ROWS[-1] or (r >= least and share(r).mean() >= allowed))
     careful = np.append(share(rows), 1 - 1 / k)  # as if one more neighbour had been missed: no misses prove little
     error = float(careful.std()) / math.sqrt(len(ranks))
-    return Step(lists, rows, round(float(share(rows).mean()), 6), round(error, 6))
+    return Step(effort, rows, round(float(share(rows).mean()), 6), round(error, 6))
 
 
 def _ranks(
@@ -150,7 +150,7 @@ def _ranks(
 
 
 def _reach(steps: list[Step], recall: float) -> Step | None:
-    """Between the last step below this recall and the first that reaches it; misses fall as a power of the lists."""
+    """Between the last step below this recall and the first that reaches it; misses fall as a power of the effort."""
     limit, before = 0.0, None
     for step in steps:
         if max(limit, step.limit) >= recall:
@@ -158,13 +158,13 @@ def _reach(steps: list[Step], recall: float) -> Step | None:
                 return step
             low, high, wanted = (math.log(max(1 - x, 1e-4)) for x in (limit, step.limit, recall))
             part = (low - wanted) / (low - high) if low > high else 1.0
-            return Step(_blend(before.lists, step.lists, part), _blend(before.rows, step.rows, part))
+            return Step(_blend(before.effort, step.effort, part), _blend(before.rows, step.rows, part))
         limit, before = max(limit, step.limit), step
     return None
 
 
-def _rows_at(steps: list[Step], lists: int) -> int:
-    return next((step.rows for step in steps if step.lists >= lists), steps[-1].rows)
+def _rows_at(steps: list[Step], effort: int) -> int:
+    return next((step.rows for step in steps if step.effort >= effort), steps[-1].rows)
 
 
 def _between(found: Mapping[int, Step | None], k: int) -> Step | None:
@@ -175,11 +175,11 @@ def _between(found: Mapping[int, Step | None], k: int) -> Step | None:
     low, high = found[below], found[above]
     if low is None or high is None:
         return None
-    high = Step(max(low.lists, high.lists), max(low.rows, high.rows))  # more neighbours never take less
-    if k > above:  # beyond the table: as many more lists and rows as there are more neighbours
-        return Step(math.ceil(low.lists * k / above), math.ceil(low.rows * k / above))
+    high = Step(max(low.effort, high.effort), max(low.rows, high.rows))  # more neighbours never take less
+    if k > above:  # beyond the table: as much more effort and rows as there are more neighbours
+        return Step(math.ceil(low.effort * k / above), math.ceil(low.rows * k / above))
     part = math.log(k / below) / math.log(above / below) if above > below else 0.0
-    return Step(_blend(low.lists, high.lists, part), max(k, _blend(low.rows, high.rows, part)))
+    return Step(_blend(low.effort, high.effort, part), max(k, _blend(low.rows, high.rows, part)))
 
 
 def _blend(low: int, high: int, part: float) -> int:
@@ -187,9 +187,9 @@ def _blend(low: int, high: int, part: float) -> int:
 
 
 def _checked(row: Any) -> tuple[int, int, float, float]:
-    lists, rows, recall, error = row
-    if type(lists) is not int or type(rows) is not int or not (0 < lists < 1 << 32 and 0 < rows < 1 << 32):
-        raise ValueError(f"a step of {lists!r:.20} lists and {rows!r:.20} rows")
+    effort, rows, recall, error = row
+    if type(effort) is not int or type(rows) is not int or not (0 < effort < 1 << 32 and 0 < rows < 1 << 32):
+        raise ValueError(f"a step of effort {effort!r:.20} and {rows!r:.20} rows")
     if not (0 <= float(recall) <= 1 and 0 <= float(error) <= 1):
         raise ValueError(f"a recall of {recall!r:.20} with error {error!r:.20}")
-    return lists, rows, float(recall), float(error)
+    return effort, rows, float(recall), float(error)

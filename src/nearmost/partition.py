@@ -46,11 +46,6 @@ SECTIONS: dict[str, tuple[type[np.generic], int]] = {
 OPTIONAL = ("norms", "axes", "axes.scales")
 
 
-def turned_like_euclidean(metric: Metric) -> bool:
-    """Whether rows lie in the lists by their Euclidean distance: manhattan and hamming are close to it."""
-    return metric.name not in ("cosine", "dot")
-
-
 class Partition:
     """The packed rows of an index in lists: named arrays, in memory or mapped, and the search over them."""
 
@@ -136,7 +131,7 @@ class Partition:
             if found is None or k > self.n_rows // 8:
                 return self.flat.search(queries, k, n_threads=n_threads, progress=progress)
             wanted = found
-        return self.look(queries, k, lists=wanted.lists, rows=wanted.rows, n_threads=n_threads, progress=progress)
+        return self.look(queries, k, lists=wanted.effort, rows=wanted.rows, n_threads=n_threads, progress=progress)
 
     def _search_some(
         self,
@@ -153,12 +148,12 @@ class Partition:
         step = self.calibration.for_recall(recall, farther) if effort is None else self.calibration.at(effort, k)
         if allowed.count <= FEW or allowed.count <= k:
             return among(self.metric, self.rows, queries, k, allowed, n_threads, progress)
-        if step is None or (effort is None and step.lists > self.n_lists // 2):
+        if step is None or (effort is None and step.effort > self.n_lists // 2):
             return self.flat.search(queries, k, allowed=allowed, n_threads=n_threads, progress=progress)
         near = self.calibration.for_recall(recall, k) if effort is None else step
         rows = max(near.rows if near else step.rows, k)
         return self.look(
-            queries, k, lists=step.lists, rows=rows, allowed=allowed, n_threads=n_threads, progress=progress
+            queries, k, lists=step.effort, rows=rows, allowed=allowed, n_threads=n_threads, progress=progress
         )
 
     def look(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -15,20 +16,29 @@ from nearmost.errors import InputError
 from nearmost.flat import Progress
 from nearmost.memory import Allocate, aligned
 from nearmost.metrics import Metric
-from nearmost.partition import Partition, turned_like_euclidean
+from nearmost.partition import Partition
 from nearmost.rows import Rows
+from nearmost.turning import (
+    CALIBRATE_FROM,
+    PANEL,
+    Floats,
+    Frame,
+    axes_sections,
+    held_out,
+    padded,
+    panels,
+    staged,
+    turned_like_euclidean,
+)
 
 Quality = Literal["fast", "default", "best"]
-Floats = NDArray[np.float32]
 
 EFFORTS = {"fast": (4, 0), "default": (8, 1), "best": (12, 3)}
 """Quality -> cells whose lists a row is compared with, and rounds of k-means over all lists."""
 
-PANEL, LIST = 16, 8  # rows of a block: of centroids in 8-bit codes, of rows in 4-bit ones
+LIST = 8  # rows of a block in 4-bit codes
 NO_ROW = np.uint32(0xFFFFFFFF)
 UNTURNED = 112  # up to so many columns every one has a 4-bit code
-CALIBRATE_FROM = 1000  # rows
-MANY = 100_000_000  # numbers: then fewer rows are held out, since each is compared with all others
 STAGES = 7
 
 
@@ -75,31 +85,29 @@ def partition(
     """The rows in a calibrated partition: the same bytes for any number of threads."""
     n_rows, dim = len(rows), rows.dim
     recipe = Recipe.of(metric, dim, quality, seed)
-    staged = _staged(progress)
-    arrays: dict[str, NDArray[Any]] = rows.arrays
-    stored = (dim, rows.values, rows.scales)
-    unit = 1.0 if metric.name == "cosine" else _core.longest_row(metric.code, *stored, n_threads, staged(0))
-    if metric.name == "cosine":
-        arrays["norms"] = aligned((n_rows,), np.float64)
-        _core.lengths(*stored, arrays["norms"], n_threads, staged(0))
-    arrays["mean"] = aligned((dim + (metric.name == "dot"),))
-    _core.find_mean(metric.code, *stored, unit, arrays["mean"], n_threads, staged(1))
-    inside, shift, half_squares = _turn(metric, rows, unit, recipe, arrays, allocate, n_threads, staged)
-    held = _held_out((n_rows, dim), seed)
-    lists = _grow(inside, held, recipe, n_threads, staged(4))
+    stage = staged(progress, STAGES)
+    frame = Frame.of(metric, rows, stage, n_threads)
+    arrays = frame.arrays
+    axes = None
+    if recipe.turned < len(frame.mean):
+        axes = frame.axes(recipe.turned, seed, mixed=True, n_threads=n_threads, progress=stage(2))
+        arrays |= axes_sections(axes)
+    inside, shift, half_squares = frame.turn(axes, allocate=allocate, n_threads=n_threads, progress=stage(3))
+    held = held_out((n_rows, dim), seed)
+    lists = _grow(inside, held, recipe, n_threads, stage(4))
     euclidean = turned_like_euclidean(metric)
     _pack_centroids(lists, None if euclidean else shift, recipe.weight, arrays)
     coded = recipe.turned
     per_row = 8 if euclidean else 4
     arrays["blocks"] = allocate((len(arrays["slots"]), -(-coded // 8) * 32 + LIST * per_row), np.uint8)
-    made = Partition(metric, dim, n_rows, unit, arrays, coded=coded, turned=recipe.turned)
+    made = Partition(metric, dim, n_rows, frame.unit, arrays, coded=coded, turned=recipe.turned)
     made.pack(
-        inside, None if euclidean else shift, half_squares, eta=recipe.eta, n_threads=n_threads, progress=staged(5)
+        inside, None if euclidean else shift, half_squares, eta=recipe.eta, n_threads=n_threads, progress=stage(5)
     )
     del inside
     if n_rows < CALIBRATE_FROM:
         return made
-    return made.calibrated(measure(made, rows.floats(held), held, n_threads, staged(6)))
+    return made.calibrated(measure(made, rows.floats(held), held, n_threads, stage(6)))
 
 
 def measure(
@@ -112,36 +120,14 @@ def measure(
     """The table for these queries; ``own`` names the row that each of them is."""
     truth = made.flat.search(queries, KNOWN + 1, n_threads=n_threads, progress=progress)
 
-    def promising(lists: int, rows: int) -> NDArray[np.int64]:
+    @lru_cache(maxsize=1)  # it is the same for every k
+    def of_lists(lists: int, rows: int) -> NDArray[np.int64]:
         return made.promising(queries, lists=lists, rows=rows, n_threads=n_threads)
 
+    def promising(lists: int, rows: int, k: int) -> NDArray[np.int64]:
+        return of_lists(lists, rows)
+
     return calibrate(promising, truth, own, made.n_lists)
-
-
-def _turn(
-    metric: Metric,
-    rows: Rows,
-    unit: float,
-    recipe: Recipe,
-    arrays: dict[str, NDArray[Any]],
-    allocate: Allocate,
-    n_threads: int,
-    staged: Any,
-) -> tuple[Floats, Floats, Floats | None]:
-    """Rows in the partition's coordinates, the mean there, and half their squared lengths where they are wanted."""
-    mean, turned = arrays["mean"], recipe.turned
-    stored = (metric.code, rows.dim, rows.values, rows.scales)
-    axes = None
-    if turned < len(mean):
-        axes = aligned((turned, len(mean)))
-        _core.find_axes(*stored, unit, mean, turned, recipe.seed, axes, n_threads, staged(2))
-    inside, shift = allocate((len(rows), turned), np.float32), np.empty(turned, np.float32)
-    half_squares = np.empty(len(rows), np.float32) if turned_like_euclidean(metric) else None
-    _core.turn(*stored, unit, mean, axes, inside, shift, half_squares, n_threads, staged(3))
-    if axes is not None:
-        padded = _padded(axes, -(-turned // PANEL) * PANEL)
-        arrays["axes"], arrays["axes.scales"], _ = _panels(padded, None, None, 0)
-    return inside, shift, half_squares
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +160,12 @@ def _pack_centroids(made: _Lists, shift: Floats | None, weight: float, arrays: d
     n_cells = len(made.cells)
     counts = made.first[1:].astype(np.int64) - made.first[:-1]
     cells = -(-n_cells // PANEL) * PANEL
-    arrays["cells"], arrays["cells.scales"], arrays["cells.biases"] = _panels(
-        _padded(made.cells, cells), _marks(cells, np.flatnonzero(counts)), shift, weight
+    arrays["cells"], arrays["cells.scales"], arrays["cells.biases"] = panels(
+        padded(made.cells, cells), _marks(cells, np.flatnonzero(counts)), shift, weight
     )
-    panels = -(-counts // PANEL)
+    blocks_of = -(-counts // PANEL)
     first = np.zeros(cells + 1, np.uint32)
-    first[1 : n_cells + 1] = np.cumsum(panels)
+    first[1 : n_cells + 1] = np.cumsum(blocks_of)
     first[n_cells + 1 :] = first[n_cells]
     arrays["cells.first"] = first
     n_lists = int(first[-1]) * PANEL
@@ -190,7 +176,7 @@ def _pack_centroids(made: _Lists, shift: Floats | None, weight: float, arrays: d
     values[place] = made.lists
     sizes = np.bincount(place[made.owner], minlength=n_lists) if len(made.owner) else np.zeros(n_lists, np.int64)
     used = _marks(n_lists, np.flatnonzero(sizes))
-    arrays["lists"], arrays["lists.scales"], arrays["lists.biases"] = _panels(values, used, shift, weight)
+    arrays["lists"], arrays["lists.scales"], arrays["lists.biases"] = panels(values, used, shift, weight)
     blocks = np.zeros(n_lists + 1, np.int64)
     np.cumsum(-(-sizes // LIST), out=blocks[1:])
     arrays["lists.first"] = blocks.astype(np.uint32)
@@ -204,43 +190,7 @@ def _pack_centroids(made: _Lists, shift: Floats | None, weight: float, arrays: d
     arrays["slots"] = slots
 
 
-def _panels(
-    values: Floats, used: NDArray[np.uint8] | None, shift: Floats | None, weight: float
-) -> tuple[NDArray[np.uint8], Floats, Floats]:
-    blocks, dim = len(values) // PANEL, values.shape[1]
-    codes, scales = aligned((blocks, -(-dim // 4), PANEL, 4), np.uint8), aligned((blocks, PANEL))
-    biases = aligned((blocks, PANEL)) if used is not None else None
-    _core.pack_panels(values, used, shift, weight, codes, scales, biases)
-    return codes, scales, biases if biases is not None else scales
-
-
-def _padded(values: Floats, length: int) -> Floats:
-    padded = np.zeros((length, values.shape[1]), np.float32)
-    padded[: len(values)] = values
-    return padded
-
-
 def _marks(length: int, marked: NDArray[Any]) -> NDArray[np.uint8]:
     marks = np.zeros(length, np.uint8)
     marks[marked] = 1
     return marks
-
-
-def _held_out(shape: tuple[int, ...], seed: int) -> NDArray[np.int64]:
-    """Rows that no centroid takes into account and that serve as queries, in any order."""
-    n_rows, dim = shape
-    if n_rows < CALIBRATE_FROM:
-        return np.empty(0, np.int64)
-    count = 1024 if n_rows * dim < MANY else 512
-    return np.random.default_rng(seed).choice(n_rows, min(count, n_rows // 8), replace=False).astype(np.int64)
-
-
-def _staged(progress: Progress | None) -> Any:
-    """progress for stage i of several, each counted in thousandths."""
-
-    def stage(i: int) -> Progress | None:
-        if progress is None:
-            return None
-        return lambda done, total: progress(i * 1000 + done * 1000 // max(total, 1), STAGES * 1000)
-
-    return stage

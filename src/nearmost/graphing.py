@@ -1,0 +1,111 @@
+"""Builds a graph: turns the rows, packs their codes, links them, and calibrates. docs/graph.md says why."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearmost import _core
+from nearmost.calibrate import KNOWN, Calibration, calibrate
+from nearmost.digits import Digits
+from nearmost.errors import InputError
+from nearmost.flat import Progress
+from nearmost.graph import NEAREST, Graph
+from nearmost.memory import Allocate, aligned
+from nearmost.metrics import Metric
+from nearmost.rows import Rows
+from nearmost.turning import (
+    CALIBRATE_FROM,
+    Floats,
+    Frame,
+    axes_sections,
+    held_out,
+    staged,
+    turned_like_euclidean,
+)
+
+LINKS = 32
+"""Of a row."""
+ENTRIES = 64
+"""Rows where a walk begins."""
+MOST_TURNED = 256
+UNTURNED = 56
+"""So few columns have two digits each, whichever way they are turned."""
+SAMPLE = 4000
+"""Rows that the digits are fitted to."""
+TOO_MUCH_LOST = 0.02
+"""Share of the products beyond which a code takes another line."""
+COMPARED = 192
+"""Leading numbers of two rows that their distance is taken from, while links are chosen."""
+LEADERS = {"fast": (6, 2), "default": (8, 3), "best": (10, 4)}
+"""Quality -> leaders that a row goes to at the first two levels."""
+LEAF, REMEMBERED = 256, 3
+MOST_EFFORT = 4000
+STAGES = 7
+
+
+def graph(
+    metric: Metric,
+    rows: Rows,
+    *,
+    quality: str = "default",
+    seed: int = 0,
+    allocate: Allocate = aligned,
+    n_threads: int = 0,
+    progress: Progress | None = None,
+) -> Graph:
+    """The rows in a calibrated graph: the same bytes for any number of threads."""
+    if quality not in LEADERS:
+        raise InputError(f"quality is {quality!r}; it must be one of {', '.join(LEADERS)}")
+    n_rows = len(rows)
+    stage = staged(progress, STAGES)
+    frame = Frame.of(metric, rows, stage, n_threads)
+    digits, axes = _digits(frame, seed, n_threads, stage(2))
+    arrays = frame.arrays | digits.arrays | ({} if axes is None else axes_sections(axes))
+    inside, _, half_squares = frame.turn(axes, allocate=allocate, n_threads=n_threads, progress=stage(3))
+    arrays["codes"] = allocate((n_rows, digits.places.shape[1]), np.uint8)
+    coded = (digits.lows, digits.steps, digits.places, arrays["codes"])
+    _core.pack_digits(inside, half_squares, *coded, n_threads, stage(4))
+    drawn = np.random.default_rng([seed, 1]).choice(n_rows, min(ENTRIES, n_rows), replace=False) if n_rows else []
+    arrays["entries"] = np.sort(np.asarray(drawn, dtype=np.uint32))
+    arrays["links"] = allocate((n_rows, LINKS), np.uint32)
+    division = (COMPARED, *LEADERS[quality], LEAF, REMEMBERED, seed)
+    _core.link(inside, *division, arrays["entries"], arrays["links"], n_threads, stage(5))
+    del inside
+    made = Graph(metric, rows.dim, n_rows, frame.unit, arrays)
+    if n_rows < CALIBRATE_FROM:
+        return made
+    held = held_out((n_rows, rows.dim), seed)
+    return made.calibrated(measure(made, rows.floats(held), held, n_threads, stage(6)))
+
+
+def measure(
+    made: Graph,
+    queries: Floats,
+    own: NDArray[np.int64] | None,
+    n_threads: int = 0,
+    progress: Progress | None = None,
+) -> Calibration:
+    """The table for these queries; ``own`` names the row that each of them is, which its walk then does not meet."""
+    truth = made.flat.search(queries, KNOWN + 1, n_threads=n_threads, progress=progress)
+
+    def promising(effort: int, rows: int, k: int) -> NDArray[np.int64]:
+        far = min(rows, 8 * max(k, NEAREST) + 1)
+        return made.promising(queries, k, effort=effort, rows=far, without=own, n_threads=n_threads)
+
+    return calibrate(promising, truth, own, MOST_EFFORT)
+
+
+def _digits(frame: Frame, seed: int, n_threads: int, progress: Progress | None) -> tuple[Digits, Floats | None]:
+    """The digits of the codes, and the axes that the rows are turned by, those alone that have digits."""
+    n_rows, inner = len(frame.rows), len(frame.mean)
+    axes = None
+    if inner > UNTURNED and n_rows:
+        axes = frame.axes(min(inner, MOST_TURNED), seed, mixed=False, n_threads=n_threads, progress=progress)
+    sample = frame.rows.take(np.arange(0, n_rows, max(1, n_rows // SAMPLE)))
+    inside, _, _ = frame.turn(axes, rows=sample, n_threads=n_threads)
+    offset = turned_like_euclidean(frame.metric)
+    digits = Digits.fit(inside, 1, offset=offset)
+    if digits.lost > TOO_MUCH_LOST:
+        digits = Digits.fit(inside, 2, offset=offset)
+    return digits, None if axes is None else np.ascontiguousarray(axes[digits.used])

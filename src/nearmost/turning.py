@@ -1,0 +1,125 @@
+"""Rows in the coordinates of an index: on one scale, centred, and turned to the directions that matter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearmost import _core
+from nearmost.flat import Progress
+from nearmost.memory import Allocate, aligned
+from nearmost.metrics import Metric
+from nearmost.rows import Rows
+
+Floats = NDArray[np.float32]
+Stage = Callable[[int], Progress | None]
+
+PANEL = 16
+"""Vectors of a block in 8-bit codes."""
+CALIBRATE_FROM = 1000
+"""Rows."""
+MANY = 100_000_000
+"""Numbers: then fewer rows are held out, since each is compared with all others."""
+
+
+def turned_like_euclidean(metric: Metric) -> bool:
+    """Whether rows lie inside by their Euclidean distance: manhattan and hamming are close to it."""
+    return metric.name not in ("cosine", "dot")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Rows, the length that they are measured in, and their mean: core/frame.h says how they lie inside."""
+
+    metric: Metric
+    rows: Rows
+    unit: float
+    mean: Floats
+    arrays: dict[str, NDArray[Any]]
+    """The sections so far: rows, norms where cosine wants them, mean."""
+
+    @classmethod
+    def of(cls, metric: Metric, rows: Rows, stage: Stage, n_threads: int = 0) -> Frame:
+        """For any rows; two stages of the work."""
+        arrays = rows.arrays
+        stored = (rows.dim, rows.values, rows.scales)
+        unit = 1.0 if metric.name == "cosine" else _core.longest_row(metric.code, *stored, n_threads, stage(0))
+        if metric.name == "cosine":
+            arrays["norms"] = aligned((len(rows),), np.float64)
+            _core.lengths(*stored, arrays["norms"], n_threads, stage(0))
+        mean = arrays["mean"] = aligned((rows.dim + (metric.name == "dot"),))
+        _core.find_mean(metric.code, *stored, unit, mean, n_threads, stage(1))
+        return cls(metric, rows, unit, mean, arrays)
+
+    def axes(self, count: int, seed: int, *, mixed: bool, n_threads: int = 0, progress: Progress | None) -> Floats:
+        """The ``count`` directions along which the rows spread most; mixed, so that they do along each of them."""
+        axes = aligned((count, len(self.mean)))
+        stored = (self.metric.code, self.rows.dim, self.rows.values, self.rows.scales)
+        _core.find_axes(*stored, self.unit, self.mean, mixed, seed, axes, n_threads, progress)
+        return axes
+
+    def turn(
+        self,
+        axes: Floats | None,
+        *,
+        rows: Rows | None = None,
+        allocate: Allocate = aligned,
+        n_threads: int = 0,
+        progress: Progress | None = None,
+    ) -> tuple[Floats, Floats, Floats | None]:
+        """Rows (all, if none are given) inside, the mean there, and half their squared lengths where they matter."""
+        rows = self.rows if rows is None else rows
+        turned = len(self.mean) if axes is None else len(axes)
+        inside, shift = allocate((len(rows), turned), np.float32), np.empty(turned, np.float32)
+        half_squares = np.empty(len(rows), np.float32) if turned_like_euclidean(self.metric) else None
+        stored = (self.metric.code, rows.dim, rows.values, rows.scales)
+        _core.turn(*stored, self.unit, self.mean, axes, inside, shift, half_squares, n_threads, progress)
+        return inside, shift, half_squares
+
+
+def axes_sections(axes: Floats) -> dict[str, NDArray[Any]]:
+    """The sections that hold axes: in panels."""
+    codes, scales, _ = panels(padded(axes, -(-len(axes) // PANEL) * PANEL), None, None, 0)
+    return {"axes": codes, "axes.scales": scales}
+
+
+def panels(
+    values: Floats, used: NDArray[np.uint8] | None, shift: Floats | None, weight: float
+) -> tuple[NDArray[np.uint8], Floats, Floats]:
+    """Codes, scales and biases of vectors, a multiple of 16 of them; without ``used`` no biases but the scales again."""
+    blocks, dim = len(values) // PANEL, values.shape[1]
+    codes, scales = aligned((blocks, -(-dim // 4), PANEL, 4), np.uint8), aligned((blocks, PANEL))
+    biases = aligned((blocks, PANEL)) if used is not None else None
+    _core.pack_panels(values, used, shift, weight, codes, scales, biases)
+    return codes, scales, biases if biases is not None else scales
+
+
+def padded(values: Floats, length: int) -> Floats:
+    """With rows of zeros up to this length."""
+    made = np.zeros((length, values.shape[1]), np.float32)
+    made[: len(values)] = values
+    return made
+
+
+def held_out(shape: tuple[int, int], seed: int) -> NDArray[np.int64]:
+    """Rows that serve as queries for the calibration, in any order; none where there are too few rows for that."""
+    n_rows, dim = shape
+    if n_rows < CALIBRATE_FROM:
+        return np.empty(0, np.int64)
+    count = 1024 if n_rows * dim < MANY else 512
+    return np.random.default_rng(seed).choice(n_rows, min(count, n_rows // 8), replace=False).astype(np.int64)
+
+
+def staged(progress: Progress | None, count: int) -> Stage:
+    """progress for stage i of ``count``, each counted in thousandths."""
+
+    def stage(i: int) -> Progress | None:
+        if progress is None:
+            return None
+        return lambda done, total: progress(i * 1000 + done * 1000 // max(total, 1), count * 1000)
+
+    return stage
