@@ -12,18 +12,19 @@ from numpy.typing import NDArray
 from nearmost.encoders.recorded import RecordedEncoder
 from nearmost.errors import DamagedFileError, NewerFormatError
 from nearmost.flat import Flat
-from nearmost.metrics import METRICS
+from nearmost.graph import Graph
+from nearmost.metrics import METRICS, Metric
 from nearmost.partition import Partition
 from nearmost.strings import Keys, Strings
 
-KINDS = ("flat", "partition")
+KINDS = ("flat", "partition", "graph")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Contents:
     """Packed rows, their keys, and, where text was indexed, the texts and the encoder."""
 
-    packed: Flat | Partition
+    packed: Flat | Partition | Graph
     keys: Keys
     texts: Strings | None = None
     encoder: RecordedEncoder | None = None
@@ -68,9 +69,10 @@ class Contents:
 
         Only shapes and numbers that cost nothing to check are checked here; search is safe whatever the arrays hold.
         """
-        if header.get("kind") not in KINDS or header.get("projection") is not None:
+        kind = header.get("kind")
+        if kind not in KINDS or header.get("projection") is not None:
             raise NewerFormatError(
-                f"it holds kind {header.get('kind')!r:.40} with projection {header.get('projection')!r:.40}, "
+                f"it holds kind {kind!r:.40} with projection {header.get('projection')!r:.40}, "
                 "which this nearmost cannot read: install a newer one"
             )
         metric, dim, n_rows, unit = (header.get(name) for name in ("metric", "dim", "n_rows", "unit"))
@@ -80,11 +82,19 @@ class Contents:
             raise DamagedFileError(f"the header says dim {dim}, n_rows {n_rows}, unit {unit!r:.40}")
         shape = (METRICS[metric], dim, n_rows, float(unit))
         return cls(
-            Flat(*shape, arrays) if header["kind"] == "flat" else Partition.of(*shape, header, arrays),
+            _packed(kind, shape, header, arrays),
             _keys(arrays, n_rows),
             _strings(arrays, "texts", n_rows),
             RecordedEncoder.found(header.get("encoder"), arrays, dim),
         )
+
+
+def _packed(
+    kind: str, shape: tuple[Metric, int, int, float], header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+) -> Flat | Partition | Graph:
+    if kind == "flat":
+        return Flat(*shape, arrays)
+    return (Partition if kind == "partition" else Graph).of(*shape, header, arrays)
 
 
 def _keys(arrays: Mapping[str, NDArray[Any]], n_rows: int) -> Keys:

@@ -100,8 +100,11 @@ def _digits(frame: Frame, seed: int, n_threads: int, progress: Progress | None) 
     """The digits of the codes, and the axes that the rows are turned by, those alone that have digits."""
     n_rows, inner = len(frame.rows), len(frame.mean)
     axes = None
-    if inner > UNTURNED and n_rows:
-        axes = frame.axes(min(inner, MOST_TURNED), seed, mixed=False, n_threads=n_threads, progress=progress)
+    if inner > UNTURNED:
+        count = min(inner, MOST_TURNED)
+        axes = np.eye(count, inner, dtype=np.float32)
+        if n_rows:
+            axes = frame.axes(count, seed, mixed=False, n_threads=n_threads, progress=progress)
     sample = frame.rows.take(np.arange(0, n_rows, max(1, n_rows // SAMPLE)))
     inside, _, _ = frame.turn(axes, rows=sample, n_threads=n_threads)
     offset = turned_like_euclidean(frame.metric)
