@@ -40,7 +40,7 @@ COMPARED = 192
 LEADERS = {"fast": (6, 2), "default": (8, 3), "best": (10, 4)}
 """Quality -> leaders that a row goes to at the first two levels."""
 LEAF, REMEMBERED = 256, 3
-MOST_EFFORT = 4000
+MOST_EFFORT = 600
 STAGES = 7
 
 
@@ -89,8 +89,10 @@ def measure(
     """The table for these queries; ``own`` names the row that each of them is, which its walk then does not meet."""
     truth = made.flat.search(queries, KNOWN + 1, n_threads=n_threads, progress=progress)
 
+    own_distance = made.metric.name in ("cosine", "euclidean", "dot")  # else the estimate is one of another metric
+
     def promising(effort: int, rows: int, k: int) -> NDArray[np.int64]:
-        far = min(rows, 8 * max(k, NEAREST) + 1)
+        far = min(rows, 8 * max(k, NEAREST) + 1) if own_distance else rows
         return made.promising(queries, k, effort=effort, rows=far, without=own, n_threads=n_threads)
 
     return calibrate(promising, truth, own, MOST_EFFORT)
