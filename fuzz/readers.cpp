@@ -1,4 +1,4 @@
-// libFuzzer over what reads arrays that came from a file: find_key and both searches must stand whatever those hold.
+// libFuzzer over what reads arrays that came from a file: find_key and the searches must stand whatever those hold.
 // Shapes are what Python has checked; every array lies in a block of its own, so that the sanitizer sees a read past
 // its end.
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "flat.h"
+#include "graph.h"
 #include "kernels.h"
 #include "keys.h"
 #include "partition.h"
@@ -158,19 +159,73 @@ void look_in_lists(Source& source) {
     if (ids[i] < -1 || ids[i] >= int64_t(n)) __builtin_trap();
 }
 
+void walk(Source& source) {
+  Graph g = {};
+  const Metric metric = Metric(source.below(3));
+  const size_t dim = 1 + source.below(70), n = source.below(130), n_queries = 1 + source.below(9),
+               width = source.below(40);
+  auto values = source.array<float>(n * dim);
+  auto norms = source.array<double>(n);
+  g.rows = {metric, n, dim, values.get()};
+  g.packed.norms = metric == Metric::cosine ? norms.get() : nullptr;
+  auto mean = source.array<float>(dim + 1);
+  g.frame = {metric, dim, 0, 1.0, mean.get()};
+  const size_t inner = g.frame.inner();
+  const bool turned = source.byte() & 1;
+  g.frame.turned = turned ? 1 + source.below(inner) : inner;
+  const size_t axes = turned ? (g.frame.turned + 15) / 16 : 0;
+  auto axis_codes = source.array<uint8_t>(axes * ((inner + 3) / 4) * kPanelBytes);
+  auto axis_scales = source.array<float>(axes * kPanelRows);
+  g.axes = {axis_codes.get(), axis_scales.get(), nullptr, axes};
+  auto lows = source.array<float>(g.frame.turned), steps = source.array<float>(g.frame.turned);
+  g.digits = {lows.get(), steps.get(), nullptr, int(1 + source.below(size_t(kMostLines)))};
+  const size_t bytes = g.digits.bytes();
+  auto places = source.array<uint32_t>(2 * bytes);
+  auto codes = source.array<uint8_t>(n * bytes);
+  auto links = source.array<uint32_t>(n * kLinks);
+  g.n_entries = source.below(n + 1);
+  auto entries = source.array<uint32_t>(g.n_entries);
+  if (source.byte() & 1) {  // near misses
+    for (size_t i = 0; i < n * kLinks; ++i) links[i] %= n + 3;
+    for (size_t i = 0; i < g.n_entries; ++i) entries[i] %= n + 3;
+    for (size_t i = 0; i < 2 * bytes; ++i) places[i] %= 2 * g.frame.turned + 3;
+  }
+  g.digits.places = places.get();
+  g.codes = codes.get();
+  g.links = links.get();
+  g.entries = entries.get();
+  auto queries = source.array<float>(n_queries * dim);
+  for (size_t i = 0; i < n_queries * dim; ++i)
+    if (!std::isfinite(queries[i])) queries[i] = 0;
+  auto marks = source.array<uint8_t>(n);
+  Allowed allowed = {source.byte() & 1 ? marks.get() : nullptr, 0};
+  for (size_t i = 0; i < n; ++i) allowed.count += marks[i] != 0;
+  std::unique_ptr<int64_t[]> ids(new int64_t[n_queries * width]), without(new int64_t[n_queries]);
+  std::unique_ptr<float[]> scores(new float[n_queries * width]);
+  for (size_t i = 0; i < n_queries; ++i) without[i] = int64_t(source.below(n + 2)) - 1;
+  const Reach reach = {float(source.below(400)) / 100, source.below(n + 1), source.below(n + 1),
+                       bool(source.byte() & 1), source.byte() & 1 ? without.get() : nullptr};
+  search(g, reach, allowed, queries.get(), n_queries, width, ids.get(), scores.get(), 1, nullptr);
+  for (size_t i = 0; i < n_queries * width; ++i)
+    if (ids[i] < -1 || ids[i] >= int64_t(n)) __builtin_trap();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Source source(data, size);
-  switch (source.byte() % 3) {
+  switch (source.byte() % 4) {
     case 0:
       find(source);
       break;
     case 1:
       look(source);
       break;
-    default:
+    case 2:
       look_in_lists(source);
+      break;
+    default:
+      walk(source);
   }
   return 0;
 }

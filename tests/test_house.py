@@ -24,7 +24,7 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 FLOORS = [
     {"errors", "_core"},
     {"memory", "metrics", "strings", "values", "rows", "store", "allowed", "queries"},
-    {"flat", "calibrate", "partition", "partitioning", "packing"},
+    {"flat", "calibrate", "turning", "digits", "partition", "partitioning", "graph", "graphing", "packing"},
     {"encoders", "readers", "noise", "reports"},
     {"contents", "building", "index"},
     {"stdlib_docs", "plots"},

@@ -66,8 +66,8 @@ def graph(
     arrays["codes"] = allocate((n_rows, digits.places.shape[1]), np.uint8)
     coded = (digits.lows, digits.steps, digits.places, arrays["codes"])
     _core.pack_digits(inside, half_squares, *coded, n_threads, stage(4))
-    drawn = np.random.default_rng([seed, 1]).choice(n_rows, min(ENTRIES, n_rows), replace=False) if n_rows else []
-    arrays["entries"] = np.sort(np.asarray(drawn, dtype=np.uint32))
+    drawn = np.random.default_rng([seed, 1]).permutation(n_rows)[:ENTRIES]
+    arrays["entries"] = np.sort(drawn).astype(np.uint32)
     arrays["links"] = allocate((n_rows, LINKS), np.uint32)
     division = (COMPARED, *LEADERS[quality], LEAF, REMEMBERED, seed)
     _core.link(inside, *division, arrays["entries"], arrays["links"], n_threads, stage(5))

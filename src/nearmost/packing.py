@@ -50,7 +50,9 @@ def pack(
     return Flat.pack(metric, rows, n_threads=n_threads, progress=progress)
 
 
-def tuned(packed: Flat | Partition | Graph, queries: NDArray[np.float32], n_threads: int = 0) -> Flat | Partition | Graph:
+def tuned(
+    packed: Flat | Partition | Graph, queries: NDArray[np.float32], n_threads: int = 0
+) -> Flat | Partition | Graph:
     """The same calibrated on these queries, float32 (q, dim)."""
     if len(queries) < 1:
         raise InputError("tune wants queries, some hundreds of them")

@@ -90,7 +90,7 @@ def axes_sections(axes: Floats) -> dict[str, NDArray[Any]]:
 def panels(
     values: Floats, used: NDArray[np.uint8] | None, shift: Floats | None, weight: float
 ) -> tuple[NDArray[np.uint8], Floats, Floats]:
-    """Codes, scales and biases of vectors, a multiple of 16 of them; without ``used`` no biases but the scales again."""
+    """Codes, scales and biases of vectors, a multiple of 16; without ``used`` no biases but the scales again."""
     blocks, dim = len(values) // PANEL, values.shape[1]
     codes, scales = aligned((blocks, -(-dim // 4), PANEL, 4), np.uint8), aligned((blocks, PANEL))
     biases = aligned((blocks, PANEL)) if used is not None else None

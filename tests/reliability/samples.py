@@ -48,14 +48,22 @@ def contents(metric: str, rows: int, dim: int, *, keys: bool, texts: bool, encod
 
 PARTITIONS = [("cosine", 300, 10), ("euclidean", 90, 130), ("dot", 40, 5)]
 """(metric, rows, dim) of the files whose rows lie in lists; more than 112 columns are turned."""
+GRAPHS = [("cosine", 1200, 12), ("euclidean", 60, 130), ("dot", 40, 5)]
+"""The same for graphs; more than 56 columns are turned, and only the first is large enough to be calibrated."""
 
 
 def every_sample(folder: Path) -> Iterator[Path]:
-    """Files of each metric: bare, with keys, with keys and texts, with an encoder's sections; and some partitions."""
+    """Files of each metric: bare, with keys, with keys and texts, with an encoder's sections; and some
+    partitions and graphs."""
     for metric, rows, dim in PARTITIONS:
         path = folder / f"partition-{metric}.nearmost"
         values = np.random.default_rng([rows, dim]).normal(size=(rows, dim))
         Index.build(values, metric=metric, kind="partition").save(path)
+        yield path
+    for metric, rows, dim in GRAPHS:
+        path = folder / f"graph-{metric}.nearmost"
+        values = np.random.default_rng([rows, dim]).normal(size=(rows, dim))
+        Index.build(values, metric=metric, kind="graph").save(path)
         yield path
     for metric in METRICS:
         for rows, dim, extras in SIZES:

@@ -59,7 +59,8 @@ def index(
     ] = "error",
     keys: Annotated[str | None, Parameter(metavar="FILE", help="For vectors: a text file with a key a line.")] = None,
     kind: Annotated[
-        Literal["auto", "flat", "partition"], Parameter(help="flat looks at every row; auto does up to 20,000 rows.")
+        Literal["auto", "flat", "partition", "graph"],
+        Parameter(help="flat looks at every row; auto does up to 20,000 rows."),
     ] = "auto",
     quality: Annotated[
         Literal["fast", "default", "best"], Parameter(help="Of a partition: time to build for time to search.")

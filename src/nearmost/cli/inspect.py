@@ -74,14 +74,15 @@ def _facts(inside: dict[str, Any]) -> dict[str, str]:
         "encoder": inside["encoder"] or "none: built from vectors",
         "keys": inside["keys"],
         "texts": inside["texts"],
-        **_recall(inside.get("calibration", {}).get("steps", {})),
+        **_recall(inside["kind"], inside.get("calibration", {}).get("steps", {})),
         **{f"  {name}": n_bytes(size) for name, size in sections.items()},
     }
 
 
-def _recall(steps: dict[str, list[list[float]]]) -> dict[str, str]:
-    """What a partition was calibrated to find: for each k, recall after looking through so many lists."""
+def _recall(kind: str, steps: dict[str, list[list[float]]]) -> dict[str, str]:
+    """What an index was calibrated to find: for each k, recall with so many lists or, of a graph, so much effort."""
+    looked = "lists" if kind == "partition" else "effort"
     return {
-        f"recall@{k}": ", ".join(f"{recall:.3f} ({lists:.0f} lists)" for lists, _, recall, _ in ladder)
+        f"recall@{k}": ", ".join(f"{recall:.3f} ({looked} {effort:.0f})" for effort, _, recall, _ in ladder)
         for k, ladder in steps.items()
     }
