@@ -33,12 +33,17 @@ class Digits:
     lost: float  # share of the rows' products that the codes do not tell
 
     @property
+    def lines(self) -> int:
+        """Cache lines of a code."""
+        return int(self.places.shape[1]) // LINE
+
+    @property
     def arrays(self) -> dict[str, NDArray[Any]]:
         """As sections of a file."""
         return {"digits.lows": self.lows, "digits.steps": self.steps, "digits.places": self.places}
 
     @classmethod
-    def fit(cls, sample: NDArray[np.float32], lines: int, *, offset: bool) -> Digits:
+    def fit(cls, sample: NDArray[np.float32], *, lines: int, offset: bool) -> Digits:
         """The digits for rows like these, (n, dim) and centred, in codes of so many lines."""
         values = sample.astype(np.float64)
         spread = (values**2).sum(axis=0) / max(1, len(values))

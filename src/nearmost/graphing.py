@@ -33,6 +33,10 @@ UNTURNED = 56
 """So few columns have two digits each, whichever way they are turned."""
 SAMPLE = 4000
 """Rows that the digits are fitted to."""
+OWN_DISTANCE = ("cosine", "euclidean", "dot")
+"""Metrics that codes estimate themselves; for others they estimate a distance that is close to it."""
+SUITED_BY = 10_000
+"""Rows by which a kind is chosen."""
 TOO_MUCH_LOST = 0.02
 """Share of the products beyond which a code takes another line."""
 COMPARED = 192
@@ -79,6 +83,16 @@ def graph(
     return made.calibrated(measure(made, rows.floats(held), held, n_threads, stage(6)))
 
 
+def suits(metric: Metric, rows: Rows, seed: int, n_threads: int = 0) -> bool:
+    """Whether a graph is likely to be the faster kind: where a line of digits does not tell the products of rows."""
+    if metric.name not in OWN_DISTANCE:
+        return False
+    few = rows.take(np.arange(0, len(rows), max(1, len(rows) // SUITED_BY)))
+    frame = Frame.of(metric, few, staged(None, STAGES), n_threads)
+    digits, _ = _digits(frame, seed, n_threads, None)
+    return digits.lines > 1
+
+
 def measure(
     made: Graph,
     queries: Floats,
@@ -89,10 +103,8 @@ def measure(
     """The table for these queries; ``own`` names the row that each of them is, which its walk then does not meet."""
     truth = made.flat.search(queries, KNOWN + 1, n_threads=n_threads, progress=progress)
 
-    own_distance = made.metric.name in ("cosine", "euclidean", "dot")  # else the estimate is one of another metric
-
     def promising(effort: int, rows: int, k: int) -> NDArray[np.int64]:
-        far = min(rows, 8 * max(k, NEAREST) + 1) if own_distance else rows
+        far = min(rows, 8 * max(k, NEAREST) + 1) if made.metric.name in OWN_DISTANCE else rows
         return made.promising(queries, k, effort=effort, rows=far, without=own, n_threads=n_threads)
 
     return calibrate(promising, truth, own, MOST_EFFORT)
@@ -110,7 +122,7 @@ def _digits(frame: Frame, seed: int, n_threads: int, progress: Progress | None) 
     sample = frame.rows.take(np.arange(0, n_rows, max(1, n_rows // SAMPLE)))
     inside, _, _ = frame.turn(axes, rows=sample, n_threads=n_threads)
     offset = turned_like_euclidean(frame.metric)
-    digits = Digits.fit(inside, 1, offset=offset)
+    digits = Digits.fit(inside, lines=1, offset=offset)
     if digits.lost > TOO_MUCH_LOST:
-        digits = Digits.fit(inside, 2, offset=offset)
+        digits = Digits.fit(inside, lines=2, offset=offset)
     return digits, None if axes is None else np.ascontiguousarray(axes[digits.used])

@@ -65,8 +65,9 @@ class Index:
         ``rows``: Vectors, a Corpus, anything array-like of shape (n, dim), or an iterator of such batches, which go
         through a file; a mapped array is read where it lies. With vectors, ``encoder`` names what made them, so that
         the index can be searched by text. ``keys`` and ``on_duplicate`` as in ``Vectors.of``.
-        ``kind="flat"`` (the same as ``exact=True``) looks at every row and is exact; "partition" looks at the most
-        promising ones, and how many of the nearest it finds is up to ``search``; "auto" takes it from 20,000 rows on.
+        ``kind="flat"`` (the same as ``exact=True``) looks at every row and is exact; "partition" and
+        "graph" look at the most promising ones, and how many of the nearest they find is up to ``search``; from 20,000
+        rows on "auto" takes the one that suits the rows.
         ``store``: the type that rows are kept in. "auto" takes the shortest of uint8, int8, float16 and float32 that
         loses nothing; "f16" and "i8" round where they must. ``scratch``: a folder for what a build needs beside its
         rows; without it that is memory, or the system's own such folder where a mapped array exceeds 1 GiB.
@@ -137,7 +138,7 @@ class Index:
 
         ``recall`` is the share of them to find: the index was calibrated for it when it was built, on rows held out as
         queries (``tune`` does so on queries of your own), and 1 is exact. ``effort``, the number of lists to look
-        through, takes its place for those who know. A flat index is always exact. Scores are exact in any case.
+        through, or a graph's margin in thousandths, takes its place for those who know. A flat index is always exact. Scores are exact in any case.
 
         ``allow`` and ``deny``, each a bool mask (n,), row numbers or keys, say which rows may be found: the k nearest
         of those come, however few they are among all. ``leave_out``, a row number or key for each query, is the row

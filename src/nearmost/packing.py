@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nearmost.errors import InputError
 from nearmost.flat import Flat, Progress
 from nearmost.graph import Graph
-from nearmost.graphing import graph
+from nearmost.graphing import graph, suits
 from nearmost.graphing import measure as measure_graph
 from nearmost.memory import Allocate, aligned
 from nearmost.metrics import Metric
@@ -21,8 +21,8 @@ from nearmost.rows import Rows
 Kind = Literal["auto", "flat", "partition", "graph"]
 KINDS = ("auto", "flat", "partition", "graph")
 
-PARTITION_FROM = 20_000
-"""Rows from which on kind="auto" takes a partition: below, looking at every row is about as fast."""
+FLAT_BELOW = 20_000
+"""Rows from which on kind="auto" takes a partition or a graph: below, looking at every row is about as fast."""
 
 
 def pack(
@@ -39,15 +39,18 @@ def pack(
     """The rows in the kind that is asked for, or in the faster one."""
     if kind not in KINDS:
         raise InputError(f"kind is {kind!r}; it must be one of {', '.join(KINDS)}")
-    if kind == "graph":
-        return graph(
-            metric, rows, quality=quality, seed=seed, allocate=allocate, n_threads=n_threads, progress=progress
-        )
-    if kind == "partition" or (kind == "auto" and len(rows) >= PARTITION_FROM):
-        return partition(
-            metric, rows, quality=quality, seed=seed, allocate=allocate, n_threads=n_threads, progress=progress
-        )
-    return Flat.pack(metric, rows, n_threads=n_threads, progress=progress)
+    chosen = _suited(metric, rows, seed, n_threads) if kind == "auto" else kind
+    if chosen == "flat":
+        return Flat.pack(metric, rows, n_threads=n_threads, progress=progress)
+    make = graph if chosen == "graph" else partition
+    return make(metric, rows, quality=quality, seed=seed, allocate=allocate, n_threads=n_threads, progress=progress)
+
+
+def _suited(metric: Metric, rows: Rows, seed: int, n_threads: int) -> Kind:
+    """What measured fastest on rows like these, told from the rows alone: see docs/graph.md."""
+    if len(rows) < FLAT_BELOW:
+        return "flat"
+    return "graph" if suits(metric, rows, seed, n_threads) else "partition"
 
 
 def tuned(

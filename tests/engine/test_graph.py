@@ -145,6 +145,14 @@ def test_tuning_reaches_the_recall_for_queries_unlike_the_rows() -> None:
     assert recall_of(index.search(asked[300:], 10, recall=0.9).scores, truth, 10) >= 0.88
 
 
+def test_auto_takes_a_graph_where_a_line_of_digits_does_not_tell_the_rows_apart() -> None:
+    rng = np.random.default_rng(0)
+    broad, narrow = rng.normal(size=(20_000, 160)), rng.normal(size=(20_000, 160)) * 0.8 ** np.arange(160)
+    assert Index.build(broad, quality="fast").info()["kind"] == "graph"
+    assert Index.build(narrow, quality="fast").info()["kind"] == "partition"
+    assert Index.build(broad[:19_999], quality="fast").info()["kind"] == "flat"
+
+
 def test_every_row_can_be_reached() -> None:
     rng = np.random.default_rng(2)
     rows = np.concatenate([rng.normal(size=(1500, 16)), 40 + rng.normal(size=(40, 16)), np.eye(16) * 900])
@@ -159,7 +167,7 @@ def test_every_row_can_be_reached() -> None:
 
 def test_digits_lose_what_the_rows_hardly_vary_in() -> None:
     sample = np.float32(np.random.default_rng(0).normal(size=(3000, 300)) * 0.97 ** np.arange(300))
-    one, two = Digits.fit(sample, 1, offset=False), Digits.fit(sample, 2, offset=False)
+    one, two = Digits.fit(sample, lines=1, offset=False), Digits.fit(sample, lines=2, offset=False)
     assert len(one.used) < len(two.used) < 300
     assert two.lost < one.lost < 0.01
     levels = np.where(np.bincount(one.places[one.places < 2 * len(one.used)] >> 1) == 2, 256, 16)

@@ -63,7 +63,7 @@ def index(
         Parameter(help="flat looks at every row; auto does up to 20,000 rows."),
     ] = "auto",
     quality: Annotated[
-        Literal["fast", "default", "best"], Parameter(help="Of a partition: time to build for time to search.")
+        Literal["fast", "default", "best"], Parameter(help="Time to build for time to search.")
     ] = "default",
     store: Annotated[
         Literal["auto", "f32", "f16", "i8"],
