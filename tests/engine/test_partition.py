@@ -87,7 +87,7 @@ def test_a_partition_looks_at_a_small_part_of_the_rows(metric: str) -> None:
     assert isinstance(packed, Partition)
     step = packed.calibration.for_recall(0.9, 10)
     assert step is not None
-    assert step.lists < packed.n_lists / 4
+    assert step.effort < packed.n_lists / 4
 
 
 @pytest.mark.parametrize("metric", METRICS)
