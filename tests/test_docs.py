@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import nearmost
+import nearmost.bench
 import nearmost.plots
 from nearmost.cli import app
 from pages import Page, blocks_of, has_weights
@@ -20,9 +21,9 @@ DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 CODE = [path for path in DOCS if any(block.kind in ("python", "console") for block in blocks_of(path.read_text()))]
 API = (ROOT / "docs" / "api.md").read_text()
 ROWS = dict(re.findall(r"^\| \[?`([^`]+)`.*?\| (.*) \|$", API, re.MULTILINE))
-ROOMS = (nearmost.plots,)
-"""Rooms with a face of their own, imported as ``from nearmost import plots``."""
-VERBS = ("index", "search", "info", "verify", "demo")
+ROOMS = (nearmost.bench, nearmost.plots)
+"""Rooms with a face of their own, imported as ``from nearmost import bench``."""
+VERBS = ("index", "search", "info", "verify", "bench", "demo")
 
 
 def members(name: str) -> list[str]:

@@ -27,14 +27,17 @@ FLOORS = [
     {"flat", "calibrate", "turning", "digits", "partition", "partitioning", "graph", "graphing", "packing"},
     {"encoders", "readers", "noise", "reports"},
     {"contents", "building", "index"},
-    {"stdlib_docs", "plots"},
+    {"stdlib_docs"},
+    {"bench"},
+    {"plots"},
     {"cli"},
 ]
 """Lowest first; a room imports only from the floors below it and from its own."""
 DOORS = {"__init__", "__main__"}  # they open onto every floor
 HEAVY = (
     "torch pandas sklearn scipy fastapi onnxruntime tokenizers pyarrow cyclopts rich sentence_transformers "
-    "transformers huggingface_hub onnx zstandard faiss matplotlib"
+    "transformers huggingface_hub onnx zstandard faiss matplotlib annoy hnswlib usearch voyager scann svs pynndescent "
+    "ngtpy numba"
 )
 
 
@@ -97,6 +100,7 @@ def test_only_the_registry_opens_doors_by_name():
     hidden = re.compile(r"import_module|__import__")
     assert {name_of(path) for path in MODULES if hidden.search(path.read_text())} <= {
         "nearmost.encoders.registry",
+        "nearmost.bench.peers",  # so that a library is imported only where it is measured
         "nearmost.stdlib_docs",  # imports the modules that it documents
     }
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError, Parameter
 
-from nearmost.cli import demo, index, inspect, search
+from nearmost.cli import bench, demo, index, inspect, search
 from nearmost.cli.faults import report, sentence
 from nearmost.errors import NearmostError
 
@@ -43,6 +43,7 @@ for verb, arguments, examples in (
     (search.search, "FILE QUERY... [OPTIONS]", search.EXAMPLES),
     (inspect.info, "FILE [OPTIONS]", inspect.INFO_EXAMPLES),
     (inspect.verify, "FILE... [OPTIONS]", inspect.VERIFY_EXAMPLES),
+    (bench.bench, "VECTORS [OPTIONS]", bench.EXAMPLES),
     (demo.demo, "[QUESTION...] [OPTIONS]", demo.EXAMPLES),
 ):
     app.command(verb, usage=f"Usage: nearmost {verb.__name__} {arguments}", help_epilogue=examples)

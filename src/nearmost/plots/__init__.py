@@ -8,6 +8,7 @@ from nearmost.errors import MissingExtraError
 try:
     from nearmost.plots.classification import accuracy_by_k, confusion, coverage, reliability, robustness
     from nearmost.plots.map import embedding_map
+    from nearmost.plots.speed import recall_speed
     from nearmost.plots.style import save
 except ModuleNotFoundError as error:
     if (error.name or "").startswith("nearmost"):
@@ -16,4 +17,4 @@ except ModuleNotFoundError as error:
         f"figures need {error.name}, which is not installed: pip install 'nearmost[plot]'"
     ) from error
 
-__all__ = ["accuracy_by_k", "confusion", "coverage", "embedding_map", "reliability", "robustness", "save"]
+__all__ = ["accuracy_by_k", "confusion", "coverage", "embedding_map", "recall_speed", "reliability", "robustness", "save"]
