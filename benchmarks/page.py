@@ -21,8 +21,8 @@ own, `nearmost bench` does the same ([measuring.md](measuring.md)).
 
 How it is measured: every method builds and searches in a process of its own, limited to one core. The queries are held
 out from the rows (those of the images are by other writers). Recall is recall@10 against exact search, by score, so
-that of rows that score alike any will do. Each library climbs its settings from the least effort up; then all methods take
-turns, every setting once a round, and the median of the rounds counts. The clock is the process's own time on the
+that of rows that score alike any will do. Each library climbs its settings from the least effort up; then all methods
+take turns, every setting once a round, and the median of the rounds counts. The clock is the process's own time on the
 processor. Queries per second at a recall are read off each method's own curve, between the two points around it; "-"
 means that it never got there. File is what the library saves. `benchmarks/` has the programs and the results as JSON,
 and [`nearmost.bench.peers`](../src/nearmost/bench/peers/__init__.py) every setting that was tried.

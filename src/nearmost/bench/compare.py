@@ -60,12 +60,12 @@ def compare(
     """
     rows = vectors.rows if isinstance(vectors, Vectors) else float_rows(vectors, "vectors")
     chosen = metric_named(metric)
+    entrants, left_out = _entrants(against, kinds, quality, chosen)
     rows, asked = _split(rows, queries, n_queries, seed)
     if not 1 <= k <= len(rows):
         raise InputError(f"k is {k}; with {len(rows)} rows it must be from 1 to {len(rows)}")
     if rounds < 1 or seconds_per_point <= 0 or n_threads < 1 or not modes:
         raise InputError("rounds and n_threads must be at least 1, seconds_per_point above 0, and one mode be named")
-    entrants, left_out = _entrants(against, kinds, quality, chosen)
     truth = Truth.of(chosen, rows, asked, k)
     done = 0
 

@@ -133,9 +133,10 @@ def _print(found: Comparison) -> None:
     from rich.table import Table
 
     facts = found.facts
+    threads = f"{facts['n_threads']} thread{'s' * (facts['n_threads'] > 1)}"
     print(
         f"{facts['n_rows']:,} x {facts['dim']}, {facts['metric']}, k={facts['k']}, {facts['n_queries']:,} queries "
-        f"{facts['queries']}, {facts['n_threads']} thread(s), {facts['clock']} time"
+        f"{facts['queries']}, {threads}, time of the {facts['clock']}"
     )
     console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else max(WIDTH, 120))
     table = Table(box=None, header_style="bold", pad_edge=False)
