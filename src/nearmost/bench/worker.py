@@ -31,7 +31,7 @@ class Worker:
         self.queries = np.load(request["queries"])
         self.n_threads: int = request["threads"]
         if hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: self.n_threads])
+            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-self.n_threads :])
         # With one thread, time of the processor minds other processes less; with several, only the wall tells.
         self.clock: Callable[[], float] = time.process_time if self.n_threads == 1 else time.perf_counter
         task = Task(
