@@ -108,6 +108,8 @@ def test_a_process_that_ends_is_an_error_that_says_so(tmp_path: Path):
 def test_what_cannot_be_is_refused_in_words(rows):
     with pytest.raises(InputError, match="no library 'nmslib' is known to measure; known are annoy"):
         compare(rows, against=["nmslib"])
+    with pytest.raises(InputError, match="nearmost tree cannot be measured: InputError: kind is 'tree'"):
+        compare(rows, against=[], kinds=["tree"], **QUICK)
     with pytest.raises(InputError, match="2000 queries cannot be held out of 2500 vectors"):
         compare(rows, against=[], n_queries=2000)
     with pytest.raises(ShapeError, match=r"queries have shape \(1, 3\); they must have dim 12"):

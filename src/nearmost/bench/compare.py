@@ -93,6 +93,8 @@ def compare(
                     tick()
                 crew[entrant.name] = (member, trials)
             except MethodFailedError as error:
+                if entrant.peer is OURS:
+                    raise InputError(f"{entrant.name} cannot be measured: {error}") from error
                 left_out[entrant.name] = str(error)
                 member.close()
         turns = take_turns(crew, n_queries=len(asked), rounds=rounds, seconds_per_point=seconds_per_point, tick=tick)

@@ -29,7 +29,7 @@ class Member:
         self._log = folder / f"{name.replace('/', '-')}.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "nearmost.bench.worker"],
+                [sys.executable, "-P", "-m", "nearmost.bench.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -79,7 +79,7 @@ def bench(
 
     if output is not None and Path(output).exists() and not Path(output).is_dir():
         raise CycloptsError(msg=f"{output} is a file; -o names a folder.")
-    chosen = None if against == "installed" else [] if against == "none" else against.split(",")
+    chosen = None if against == "installed" else [] if against == "none" else _listed(against)
     with step("reading"):
         rows = read_vectors(vectors, limit=limit)
         asked = None if queries is None else read_vectors(queries).rows
@@ -91,7 +91,7 @@ def bench(
             k=k,
             queries=asked,
             n_queries=n_queries,
-            kinds=kind.split(","),
+            kinds=_listed(kind),
             quality=quality,
             modes=MODES if mode == "both" else [mode],
             n_threads=threads,
@@ -109,6 +109,10 @@ def bench(
         note(f"left out: {name}, {reason}" if package else f"failed: {name}, {reason}")
     if output is not None:
         _write(found, Path(output), Path(vectors).name)
+
+
+def _listed(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
 
 
 def _write(found: Comparison, folder: Path, name: str) -> None:
