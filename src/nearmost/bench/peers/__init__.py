@@ -97,7 +97,7 @@ PEERS: dict[str, Peer] = {
         "scann",
         GRAPHS,
         {"scann": {"width": 2}},
-        {"": [_growing("leaves", 2, 1.5, 3000, again=again) for again in (30, 60, 120, 250, 600)]},
+        {"": [_growing("leaves", 2, 1.6, 3000, again=again) for again in (30, 80, 200, 500)]},
     ),
     "svs": Peer(
         "svs",

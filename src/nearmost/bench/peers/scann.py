@@ -15,8 +15,7 @@ def build(task: Task) -> Built:
     leaves = max(1, round(task.options["width"] * math.sqrt(len(task.rows))))
     distance = "squared_l2" if task.metric == "euclidean" else "dot_product"
     builder = scann_ops_pybind.builder(task.normal(), task.k, distance).set_n_training_threads(task.n_threads)
-    spill = {"soar_lambda": 1.5, "overretrieve_factor": 2.0} if task.options.get("soar") else {}
-    tree = builder.tree(leaves, max(1, leaves // 20), training_sample_size=min(len(task.rows), 250_000), **spill)
+    tree = builder.tree(leaves, max(1, leaves // 20), training_sample_size=min(len(task.rows), 250_000))
     index = tree.score_ah(2, anisotropic_quantization_threshold=0.2).reorder(100).build()
     index.set_num_threads(task.n_threads)
     k, effort = task.k, {"leaves": 1, "again": 100}
