@@ -60,9 +60,10 @@ fix: $(VENV)/style
 	$(BIN)/clang-format -i $(CPP)
 
 # QUICK=1: a trial of a few minutes that writes to build/bench/ and leaves the documentation alone.
+# AGAINST=hnswlib,scann: beside these libraries only. All of them take hours.
 bench: export NEARMOST_BENCH_QUICK = $(QUICK)
 bench: $(VENV)/peers
-	$(BIN)/python benchmarks/standard.py
+	$(BIN)/python benchmarks/standard.py $(if $(AGAINST),--against $(AGAINST))
 	$(BIN)/python benchmarks/building.py
 	$(BIN)/python benchmarks/filters.py
 	$(BIN)/python benchmarks/growth.py

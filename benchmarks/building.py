@@ -1,6 +1,6 @@
 """Building with one thread and with two, the size of the file, and opening it, beside hnswlib and others.
 
-    python benchmarks/building.py [words phrases headlines images]
+    python benchmarks/building.py [words phrases headlines images] [--every]
 
 Each build is in a fresh process that may use so many cores: with one, time of the processor, with two, of the wall.
 Opening is in a fresh process, from the call that opens the file, which is in the page cache, to the answer of the
@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +28,8 @@ from nearmost.bench.peers import PEERS
 from nearmost.bench.truth import held_out
 from standard import DATA, QUICK_ROWS
 
-METHODS = {
-    "nearmost": ("ours", {"kind": "auto"}),
-    "hnswlib": ("hnswlib", PEERS["hnswlib"].methods["hnswlib"]),
-    "scann": ("scann", PEERS["scann"].methods["scann"]),
-    "faiss HNSW": ("faiss", PEERS["faiss"].methods["faiss HNSW"]),
-    "usearch": ("usearch", PEERS["usearch"].methods["usearch"]),
-    "voyager": ("voyager", PEERS["voyager"].methods["voyager"]),
-    "svs": ("svs", PEERS["svs"].methods["svs"]),
-    "annoy, 100 trees": ("annoy", PEERS["annoy"].methods["annoy, 100 trees"]),
-}
+METHODS = ("hnswlib", "scann", "annoy, 100 trees")
+EVERY = (*METHODS, "faiss HNSW", "usearch", "voyager", "svs", "pynndescent", "ngt")  # hours, with 400,000 rows
 OURS_AGAIN = 3  # our builds are short, so that one alone would say little
 
 OPENING = {
@@ -62,7 +55,7 @@ SPACES = {
 }
 
 
-def measure(name: str) -> dict[str, Any]:
+def measure(name: str, methods: Sequence[str]) -> dict[str, Any]:
     """Each method's seconds to build with one thread and two, bytes of its file, and milliseconds to open it."""
     title, metric, rows, queries = DATA[name]()
     rows = rows[:QUICK_ROWS] if results.QUICK else rows
@@ -73,9 +66,7 @@ def measure(name: str) -> dict[str, Any]:
         folder = Path(place)
         np.save(folder / "rows.npy", rows)
         np.save(folder / "queries.npy", queries[:100])
-        for number, (method, (library, options)) in enumerate(METHODS.items()):
-            if library != "ours" and not PEERS[library].installed:
-                continue
+        for number, (method, library, options) in enumerate(_known(methods)):
             found[method] = {}
             for threads in (1, 2):
                 times = OURS_AGAIN if library == "ours" else 1
@@ -100,6 +91,15 @@ def measure(name: str) -> dict[str, Any]:
     return {"facts": facts, "methods": found}
 
 
+def _known(methods: Sequence[str]) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """(method, library, options) of ours and of those of these methods whose library is installed."""
+    found: list[tuple[str, str, Mapping[str, Any]]] = [("nearmost", "ours", {"kind": "auto"})]
+    for library, peer in PEERS.items():
+        if peer.installed:
+            found += [(method, library, options) for method, options in peer.methods.items() if method in methods]
+    return found
+
+
 def _build(method: str, asked: dict[str, Any], folder: Path, save: Path) -> Any:
     files = {"rows": str(folder / "rows.npy"), "queries": str(folder / "queries.npy"), "save": str(save)}
     with Member(method, folder, asked["threads"]) as member:
@@ -118,8 +118,10 @@ def _opening(method: str, metric: str, path: Path, folder: Path, times: int = 15
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", choices=[*DATA, []])
-    for name in parser.parse_args().names or DATA:
-        found = measure(name)
+    parser.add_argument("--every", action="store_true", help=f"beside {', '.join(METHODS)}, every graph, too")
+    asked = parser.parse_args()
+    for name in asked.names or DATA:
+        found = measure(name, EVERY if asked.every else METHODS)
         results.write(f"building-{name}", found)
         print(json.dumps({name: found["methods"]}))
 

@@ -179,12 +179,13 @@ AGAIN = """## To run it again
 
 ```sh
 pip install -e '.[bench,lsa]'
-make bench                # hours; NEARMOST_DATA names the folder of the data
+make bench                # hours; AGAINST=hnswlib,scann measures beside these only
 make bench QUICK=1        # minutes: a part of the data and of the libraries, written to build/bench/
 python benchmarks/standard.py words --against hnswlib,scann
 ```
 
-Where the data is missing, random numbers of the same shape take its place, and the titles say so.
+`NEARMOST_DATA` names the folder of the data, `NEARMOST_BENCH_CACHE` one for vectors that take long to make. Where the
+data is missing, random numbers of the same shape take its place, and the titles say so.
 """
 
 
