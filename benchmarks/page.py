@@ -55,13 +55,10 @@ def speed(name: str) -> str:
     rows.append(["ours over the best other", *(f"{number(ratio, '.2f')} x" for ratio in ratios), "", ""])
     head = ["", *(f"{mode} {recall:.2f}" for mode in MODES for recall in RECALLS), "build s", "file MB"]
     facts = found.facts
-    title = (
-        f"## {name.capitalize()}: {facts['title'].rpartition('.')[0] or name} ({facts['n_rows']:,} x {facts['dim']})"
-    )
     left = "".join(f"\nLeft out: {method}, {reason}.\n" for method, reason in found.left_out.items())
     return (
-        f"{title}\n\n{facts['metric'].capitalize()}; {facts['n_queries']:,} queries, {facts['rounds']} rounds. Queries "
-        f"per second at recall 0.90, 0.95 and 0.99, one at a time and all at once.\n\n"
+        f"## {name.capitalize()}\n\n{facts['title']}; {facts['n_queries']:,} queries, {facts['rounds']} rounds. Queries "
+        "per second at recall 0.90, 0.95 and 0.99, one at a time and all at once.\n\n"
         f"![recall against queries per second](figures/benchmarks/speed-{name}.svg)\n\n"
         f"{table(head, rows)}{left}\n{asked_and_found(found)}"
     )

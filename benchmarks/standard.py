@@ -52,7 +52,9 @@ def measure(name: str, against: list[str], kinds: list[str], rounds: int, second
         seconds_per_point=seconds,
         progress=progress,
     )
-    return Comparison(found.curves, {**found.facts, "title": title}, found.left_out)
+    facts = found.facts
+    told = f"{title.rsplit(' ', 3)[0]}: {facts['n_rows']:,} x {facts['dim']}, {metric}"
+    return Comparison(found.curves, {**facts, "title": told}, found.left_out)
 
 
 def main() -> None:
