@@ -57,8 +57,8 @@ def speed(name: str) -> str:
     facts = found.facts
     left = "".join(f"\nLeft out: {method}, {reason}.\n" for method, reason in found.left_out.items())
     return (
-        f"## {name.capitalize()}\n\n{facts['title']}; {facts['n_queries']:,} queries, {facts['rounds']} rounds. Queries "
-        "per second at recall 0.90, 0.95 and 0.99, one at a time and all at once.\n\n"
+        f"## {name.capitalize()}\n\n{facts['title']}; {facts['n_queries']:,} queries, {facts['rounds']} rounds. "
+        "Queries per second at recall 0.90, 0.95 and 0.99, one at a time and all at once.\n\n"
         f"![recall against queries per second](figures/benchmarks/speed-{name}.svg)\n\n"
         f"{table(head, rows)}{left}\n{asked_and_found(found)}"
     )
