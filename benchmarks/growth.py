@@ -99,7 +99,7 @@ def measure(dim: int, sizes: list[int], rounds: int) -> list[dict[str, Any]]:
 
 
 def draw(found: list[dict[str, Any]]) -> Any:
-    """Seconds to build, peak of memory over the rows' own bytes, and microseconds a query, against rows."""
+    """Seconds to build, peak of memory (less an empty process) over the rows' bytes, and time a query, against rows."""
     with style.sizes():
         figure = style.figure(13, 4.4)
         panels = figure.subplots(1, 3)
@@ -110,9 +110,8 @@ def draw(found: list[dict[str, Any]]) -> Any:
                 seconds = [each[f"build_{threads}"] for each in rows]
                 name = f"{dim} columns, {threads} thread{'s' * (threads > 1)}"
                 panels[0].plot(n, seconds, dashes, color=color, marker=marker, label=name)
-            panels[1].plot(
-                n, [e["peak_1"] / e["raw_bytes"] for e in rows], color=color, marker=marker, label=f"{dim} columns"
-            )
+            peaks = [(each["peak_1"] - each["peak_before"]) / each["raw_bytes"] for each in rows]
+            panels[1].plot(n, peaks, color=color, marker=marker, label=f"{dim} columns")
             for mode, dashes in (("single", "-"), ("batch", "--")):
                 times = [1e6 / each["search"]["0.95"][mode] for each in rows]
                 panels[2].plot(n, times, dashes, color=color, marker=marker, label=f"{dim} columns, {mode}")
@@ -120,11 +119,11 @@ def draw(found: list[dict[str, Any]]) -> Any:
         for axes, title in zip(panels, titles, strict=True):
             style.bare(axes)
             axes.set_xscale("log")
+            axes.xaxis.set_major_formatter(lambda n, _: f"{n:,.0f}")
             axes.set_yscale("log" if axes is not panels[1] else "linear")
             axes.set_xlabel("rows", color=style.INK)
             axes.set_title(title, color=style.INK)
             axes.legend(frameon=False, fontsize=9)
-        panels[1].axhline(2.5, color=style.GREY, linewidth=1)
         panels[1].set_ylim(bottom=0)
     return figure
 
