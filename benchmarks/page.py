@@ -151,7 +151,8 @@ def growth() -> str:
             ]
         )
     head = [
-        "rows", "kind", "build s, 1 thread", "2 threads", "peak MB", "peak / rows", "the same less Python", "file / rows", "found at 0.95",
+        "rows", "kind", "build s, 1 thread", "2 threads", "peak MB", "peak / rows",
+        "the same less Python", "file / rows", "found at 0.95",
         "single queries/s", "batch queries/s",
     ]  # fmt: skip
     return (
