@@ -159,11 +159,13 @@ def _print(found: Comparison) -> None:
 
 def _print_calibration(found: Comparison) -> None:
     for curve in found.curves:
+        told: dict[str, list[str]] = {}  # one at a time and all at once, a query finds nearly always the same
         for mode in found.modes:
-            asked = [(point.setting["recall"], point.recall) for point in curve.points[mode] if curve.ours]
-            if len(asked) > 1:
-                told = ", ".join(f"{want:g}: {got:.3f}" for want, got in sorted(asked))
-                print(f"{curve.name}, {mode}, recall asked and found: {told}")
+            asked = sorted((point.setting["recall"], point.recall) for point in curve.points[mode] if curve.ours)
+            told.setdefault(", ".join(f"{want:g}: {got:.3f}" for want, got in asked), []).append(mode)
+        for pairs, modes in told.items():
+            if "," in pairs:
+                print(f"{curve.name}, {' and '.join(modes)}, recall asked and found: {pairs}")
 
 
 def _ordered(found: Comparison) -> list[Curve]:
