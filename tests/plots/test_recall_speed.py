@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
-from nearmost import plots
 from nearmost.bench import Comparison, Curve, Point
-from nearmost.errors import InputError, MissingExtraError
+from nearmost.errors import InputError
+
+pytest.importorskip("matplotlib", reason="figures need matplotlib")
+from nearmost import plots
 
 FACTS = {"n_rows": 71_290, "dim": 100, "metric": "cosine", "n_threads": 1, "k": 10}
 
@@ -25,7 +25,6 @@ def comparison(n: int) -> Comparison:
 
 
 def test_every_curve_stands_in_both_panels_and_in_the_legend_ours_first():
-    pytest.importorskip("matplotlib", reason="figures need matplotlib")
     figure = plots.recall_speed(comparison(18))
     assert [len(axes.lines) for axes in figure.axes] == [19, 19]
     assert [text.get_text() for text in figure.legends[0].get_texts()][:3] == ["nearmost 0", "other 1", "other 2"]
@@ -33,7 +32,6 @@ def test_every_curve_stands_in_both_panels_and_in_the_legend_ours_first():
 
 
 def test_no_two_curves_look_alike_and_none_as_ours():
-    pytest.importorskip("matplotlib", reason="figures need matplotlib")
     lines = plots.recall_speed(comparison(18)).axes[0].lines
     looks = {(line.get_color(), line.get_marker(), str(line._dash_pattern)) for line in lines}
     assert len(looks) == 19
@@ -42,7 +40,6 @@ def test_no_two_curves_look_alike_and_none_as_ours():
 
 
 def test_a_figure_drawn_again_has_the_same_bytes(tmp_path):
-    pytest.importorskip("matplotlib", reason="figures need matplotlib")
     for number in range(2):
         plots.save(plots.recall_speed(comparison(3)), tmp_path / f"{number}.svg", tmp_path / f"{number}.png")
     assert (tmp_path / "0.svg").read_bytes() == (tmp_path / "1.svg").read_bytes()
@@ -56,15 +53,5 @@ def test_drawing_leaves_no_window_behind():
 
 
 def test_nothing_to_draw_is_an_error():
-    pytest.importorskip("matplotlib", reason="figures need matplotlib")
     with pytest.raises(InputError, match="no point to draw"):
         plots.recall_speed(Comparison((), FACTS))
-
-
-def test_without_matplotlib_it_says_what_to_install(monkeypatch):
-    for name in [name for name in sys.modules if name.startswith(("matplotlib", "nearmost.plots."))]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.delattr(plots, "speed", raising=False)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'nearmost\[plot\]'"):
-        plots.recall_speed(comparison(1))

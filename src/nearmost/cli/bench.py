@@ -116,13 +116,14 @@ def _listed(names: str) -> list[str]:
 
 
 def _write(found: Comparison, folder: Path, name: str) -> None:
-    from nearmost import plots
     from nearmost.errors import MissingExtraError
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "results.json").write_text(json.dumps(found.plain(), indent=1) + "\n", encoding="utf-8")
     written = ["results.json"]
     try:
+        from nearmost import plots
+
         facts = found.facts
         figure = plots.recall_speed(found, title=f"{name}: {facts['n_rows']:,} x {facts['dim']}, {facts['metric']}")
         plots.save(figure, folder / "recall-speed.png", folder / "recall-speed.svg")

@@ -17,4 +17,13 @@ except ModuleNotFoundError as error:
         f"figures need {error.name}, which is not installed: pip install 'nearmost[plot]'"
     ) from error
 
-__all__ = ["accuracy_by_k", "confusion", "coverage", "embedding_map", "recall_speed", "reliability", "robustness", "save"]
+__all__ = [
+    "accuracy_by_k",
+    "confusion",
+    "coverage",
+    "embedding_map",
+    "recall_speed",
+    "reliability",
+    "robustness",
+    "save",
+]

@@ -16,16 +16,15 @@ MOST = 0.9995  # where the axis of what is missed ends: exact methods stand ther
 TITLES: dict[Mode, str] = {"single": "queries one at a time", "batch": "all queries at once"}
 
 
-def recall_speed(comparison: Comparison, *, title: str = "") -> Figure:
-    """Recall against queries per second: up and right is better. The legend has the fastest at 0.95 first."""
+def recall_speed(comparison: Comparison, *, title: str = "", show: bool = False) -> Figure:
+    """Recall against queries per second, a line a method: up and right is better. The legend has the fastest first."""
     modes = comparison.modes
     if not modes:
         raise InputError("the comparison holds no point to draw")
     order = by_speed(comparison.curves, modes[-1])
     others = iter(style.looks(len(order)))
     ways = {curve.name: _ours(number) if curve.ours else next(others) for number, curve in enumerate(order)}
-    with style.sizes():
-        figure = style.figure(1.4 + 4.9 * len(modes) + 1.6, 5.4)
+    with style.drawn(3 + 4.9 * len(modes), 5.4, show=show) as figure:
         panels = figure.subplots(1, len(modes), sharey=True, squeeze=False)[0]
         lines: dict[str, Any] = {}
         for axes, mode in zip(panels, modes, strict=True):
