@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -119,4 +120,8 @@ def unit(rows: Rows) -> Rows:
 
 
 def _random(n: int, dim: int) -> Rows:
+    print(
+        f"no such file in {data_folder()}; random numbers take its place (NEARMOST_DATA names the folder)",
+        file=sys.stderr,
+    )
     return np.random.default_rng(0).normal(size=(n, dim)).astype(np.float32)

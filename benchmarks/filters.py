@@ -37,9 +37,8 @@ Search = Callable[[Any], NDArray[np.int64]]
 
 def searchers(index: Index, flat: Index, rows: Any, mask: NDArray[np.bool_]) -> dict[str, Search]:
     """Name -> queries in, ids of the k nearest allowed rows out, -1 where there are none."""
-    allowed = np.flatnonzero(mask)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit = rows[allowed] / np.where(lengths > 0, lengths, 1)[allowed]
+    unit = rows / np.where(lengths > 0, lengths, 1)
 
     def after(queries: Any) -> NDArray[np.int64]:
         wanted = int(1.5 * K / mask.mean()) + 1
@@ -54,12 +53,10 @@ def searchers(index: Index, flat: Index, rows: Any, mask: NDArray[np.bool_]) -> 
         return found
 
     def by_numpy(queries: Any) -> NDArray[np.int64]:
-        scores = queries @ unit.T
-        best = (
-            np.argpartition(scores, -K, axis=1)[:, -K:]
-            if len(allowed) > K
-            else np.tile(np.arange(len(allowed)), (len(queries), 1))
-        )
+        allowed = np.flatnonzero(mask)  # which rows may be found is news to each search
+        scores = queries @ unit[allowed].T
+        k = min(K, len(allowed))
+        best = np.argpartition(scores, -k, axis=1)[:, -k:]
         order = np.argsort(-np.take_along_axis(scores, best, 1), axis=1)
         return np.asarray(allowed[np.take_along_axis(best, order, 1)])
 

@@ -123,7 +123,7 @@ def draw(found: list[dict[str, Any]]) -> Any:
             axes.set_yscale("log" if axes is not panels[1] else "linear")
             axes.set_xlabel("rows", color=style.INK)
             axes.set_title(title, color=style.INK)
-            axes.legend(frameon=False, fontsize=9)
+            axes.legend(frameon=False, fontsize=9, handlelength=3.5)
         panels[1].set_ylim(bottom=0)
     return figure
 

@@ -18,7 +18,7 @@ from nearmost import plots
 from nearmost.bench import PEERS, Comparison, compare
 
 QUERIES = 1000
-QUICK_ROWS = 20_500
+QUICK_ROWS = 22_000
 QUICK_PEERS = ["annoy", "hnswlib", "faiss", "scann", "sklearn"]
 Data = tuple[str, str, datasets.Rows, datasets.Rows | None]
 """Title, metric, rows, and queries if they are not to be held out."""
