@@ -67,15 +67,7 @@ def compare(
     if rounds < 1 or seconds_per_point <= 0 or n_threads < 1 or not modes:
         raise InputError("rounds and n_threads must be at least 1, seconds_per_point above 0, and one mode be named")
     truth = Truth.of(chosen, rows, asked, k)
-    done = 0
-
-    def tick() -> None:
-        nonlocal done
-        done += 1
-        if progress is not None:
-            progress(min(done, total), total)
-
-    total = len(entrants) * (1 + len(modes) + rounds)
+    tick = _ticker(len(entrants) * (1 + len(modes) + rounds), progress)
     with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
         folder = Path(place)
         np.save(folder / "rows.npy", rows)
@@ -101,20 +93,26 @@ def compare(
         left_out.update(turns)
     curves = [_curve(e, built[e.name], crew[e.name][1]) for e in entrants if e.name in crew and e.name not in left_out]
     facts = {
-        "n_rows": len(rows),
-        "dim": rows.shape[1],
-        "n_queries": len(asked),
+        **{"n_rows": len(rows), "dim": rows.shape[1], "n_queries": len(asked), "metric": chosen.name, "k": k},
+        **{"n_threads": n_threads, "rounds": rounds, "seed": seed, "machine": machine()},
         "queries": "held out" if queries is None else "given",
-        "metric": chosen.name,
-        "k": k,
-        "n_threads": n_threads,
         "clock": "processor" if n_threads == 1 else "wall",
-        "rounds": rounds,
-        "seed": seed,
-        "machine": machine(),
         "versions": {e.library: version_of(e.peer.package) for e in entrants},
     }
     return Comparison(tuple(curves), facts, left_out)
+
+
+def _ticker(total: int, progress: Callable[[int, int], None] | None) -> Callable[[], None]:
+    """What to call whenever one more of ``total`` things is done."""
+    done = 0
+
+    def tick() -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(min(done, total), total)
+
+    return tick
 
 
 def _split(rows: Rows, queries: ArrayLike | None, n_queries: int, seed: int) -> tuple[Rows, Rows]:
@@ -157,20 +155,19 @@ def _entrants(
 def _build(
     member: Member, entrant: Entrant, truth: Truth, n_threads: int, seed: int, folder: Path
 ) -> Mapping[str, Any]:
-    (folder / "saved").mkdir(exist_ok=True)
-    save = folder / "saved" / str(len(list(folder.glob("*.log"))))
-    return member.ask(
-        do="build",
-        library=entrant.library,
-        options=dict(entrant.options),
-        rows=str(folder / "rows.npy"),
-        queries=str(folder / "queries.npy"),
-        metric=truth.metric.name,
-        k=truth.k,
-        threads=n_threads,
-        seed=seed,
-        save=str(save),
-    )
+    with tempfile.TemporaryDirectory(dir=folder) as saved:  # gone when its size is known
+        return member.ask(
+            do="build",
+            library=entrant.library,
+            options=dict(entrant.options),
+            rows=str(folder / "rows.npy"),
+            queries=str(folder / "queries.npy"),
+            metric=truth.metric.name,
+            k=truth.k,
+            threads=n_threads,
+            seed=seed,
+            save=str(Path(saved) / "index"),
+        )
 
 
 def _curve(entrant: Entrant, built: Mapping[str, Any], trials: list[Trial]) -> Curve:
