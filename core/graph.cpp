@@ -18,7 +18,8 @@ constexpr size_t kGroup = 64;    // queries of one item of work
 constexpr size_t kTogether = 4;  // walks of one thread that take turns, so that one's memory comes while others compute
 constexpr size_t kAhead = 4;     // rows fetched before they are scored
 constexpr size_t kMostOpened = 64;  // rows opened for each that is scored: only where very many are equally near
-constexpr int kWeightLimit = 127, kMostShift = 6;
+constexpr float kWeightLimit = 127;
+constexpr int kMostShift = 6;
 
 float half_width(float most) { return most > 1e-30f ? most : 1e-30f; }
 
@@ -157,8 +158,10 @@ class Walker {
     const float per_high = kWeightLimit / std::max(high, low * float(1 << w_.shift));
     const float per_low = per_high * float(1 << w_.shift);
     for (size_t place = 0; place < 2 * half; ++place) {
-      const float weight = worths_[place] * (place < half ? per_low : per_high);
-      weights_start_[place] = int8_t(int(std::clamp(weight, -127.0f, 127.0f) + std::copysign(0.5f, weight)));
+      float weight = worths_[place] * (place < half ? per_low : per_high);
+      weight = weight < kWeightLimit ? weight : kWeightLimit;  // in this order NaN, of a damaged file, is a number too
+      weight = weight > -kWeightLimit ? weight : -kWeightLimit;
+      weights_start_[place] = int8_t(int(weight + std::copysign(0.5f, weight)));
     }
     double apart = 0, origin = 0;
     for (size_t k = 0; k < dim; ++k) apart += double(turned[k]) * d.lows[k];
