@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "among.h"
 #include "bind.h"
 #include "flat.h"
 #include "kernels.h"
@@ -65,6 +66,25 @@ void search_rows(int metric, size_t n, size_t dim, const std::optional<AnyRows>&
   });
 }
 
+void search_some(int metric, size_t dim, const AnyRows& values, const Maybe<const float, 1>& row_scales,
+                 const Maybe<const double, 1>& norms, const Array<const int64_t, 1>& which,
+                 const Array<const float, 2>& queries, const Array<int64_t, 2>& ids, const Array<float, 2>& scores,
+                 int n_threads, const Progress& progress) {
+  const Rows rows = rows_of(metric, dim, values, row_scales);
+  const size_t q = queries.shape(0), k = ids.shape(1), n = which.shape(0);
+  require(bool(norms) == (rows.metric == Metric::cosine), "nearmost: norms are missing, or not wanted");
+  require(queries.shape(1) == dim && ids.shape(0) == q && scores.shape(0) == q && scores.shape(1) == k,
+          "nearmost: queries, ids and scores do not fit together");
+  for (size_t i = 0; i < n; ++i)
+    require(which.data()[i] >= 0 && size_t(which.data()[i]) < rows.n, "nearmost: there is no such row");
+  Packed packed = {};
+  packed.norms = pointer(norms, {rows.n});
+  run([&] {
+    return search_among(rows, packed, which.data(), n, queries.data(), q, k, ids.data(), scores.data(), n_threads,
+                        poll_with(progress));
+  });
+}
+
 StringTable table_of(const Array<const uint8_t, 1>& data, const Array<const uint64_t, 1>& offsets) {
   require(offsets.shape(0) > 0, "nearmost: offsets are empty");
   return {data.data(), data.shape(0), offsets.data(), offsets.shape(0) - 1};
@@ -120,6 +140,8 @@ NB_MODULE(_core, m) {
   m.def("search", &search_rows, "metric"_a, "n_rows"_a, "dim"_a, "rows"_a.none(), "row_scales"_a.none(), "panels"_a,
         "norms"_a.none(), "scales"_a.none(), "offsets"_a.none(), "bounds"_a.none(), "unit"_a, "queries"_a, "ids"_a,
         "scores"_a, "n_threads"_a, "progress"_a.none());
+  m.def("search_among", &search_some, "metric"_a, "dim"_a, "rows"_a, "row_scales"_a.none(), "norms"_a.none(), "which"_a,
+        "queries"_a, "ids"_a, "scores"_a, "n_threads"_a, "progress"_a.none());
   bind_partition(m);
   bind_graph(m);
 }

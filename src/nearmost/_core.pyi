@@ -43,6 +43,19 @@ def search(
     n_threads: int,
     progress: Progress | None,
 ) -> None: ...
+def search_among(
+    metric: int,
+    dim: int,
+    rows: NDArray[Any],
+    row_scales: NDArray[np.float32] | None,
+    norms: NDArray[np.float64] | None,
+    which: NDArray[np.int64],
+    queries: NDArray[np.float32],
+    ids: NDArray[np.int64],
+    scores: NDArray[np.float32],
+    n_threads: int,
+    progress: Progress | None,
+) -> None: ...
 def all_finite(numbers: NDArray[np.float32]) -> bool: ...
 def longest_row(
     metric: int,

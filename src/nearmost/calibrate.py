@@ -19,7 +19,7 @@ from nearmost.errors import DamagedFileError
 from nearmost.values import Neighbors
 
 KS = (1, 10, 100)
-CONFIDENCE = 1.28  # standard errors: nine in ten
+CONFIDENCE = 1.64  # standard errors: nineteen in twenty
 GROWTH = 1.7  # of the effort from step to step
 ROWS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 GIVEN_UP = 0.1  # share of the misses that may come from scoring too few rows exactly

@@ -25,6 +25,8 @@ Progress = Callable[[int, int], Any]
 BLOCK = 16
 """Rows that are looked at together; see docs/format.md for how their codes lie."""
 
+WORTH_PACKING = 16
+"""Queries from which on it pays to pack the allowed rows for them."""
 MOST_DIM = 65_536
 """So that no sum of products of codes leaves 32 bits."""
 
@@ -127,7 +129,7 @@ class Flat:
         scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
         most = 2 * wanted * self.n_rows // max(1, allowed.count) + 16
         if self.rows is not None and (allowed.count * 10 < self.n_rows or most > self.n_rows // 4):
-            return among(self.metric, self.rows, queries, k, allowed, n_threads, progress)
+            return among(self.metric, self.arrays, self.rows, queries, k, allowed, n_threads, progress)
         left = np.arange(len(queries))
         while len(left) and wanted:
             found = self.search(queries[left], min(most, self.n_rows), n_threads=n_threads, progress=progress)
@@ -152,6 +154,7 @@ class Flat:
 
 def among(
     metric: Metric,
+    arrays: Mapping[str, NDArray[Any]],
     rows: Rows,
     queries: NDArray[np.float32],
     k: int,
@@ -159,13 +162,16 @@ def among(
     n_threads: int,
     progress: Progress | None,
 ) -> Neighbors:
-    """The k best of the allowed rows alone, packed for these queries: what is cheapest where they are few."""
+    """The k best of the allowed rows alone: scored one and all, or for many queries packed first."""
     which = allowed.rows
-    found = Flat.pack(metric, rows.take(which), n_threads=n_threads).search(
-        queries, min(k, len(which)), n_threads=n_threads, progress=progress
-    )
     ids = np.full((len(queries), k), -1, dtype=np.int64)
     scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
+    if len(queries) < WORTH_PACKING:
+        stored = (metric.code, rows.dim, rows.values, rows.scales, arrays.get("norms"))
+        _core.search_among(*stored, which, queries, ids, scores, n_threads, progress)
+        return Neighbors(ids, scores, metric)
+    packed = Flat.pack(metric, rows.take(which), n_threads=n_threads)
+    found = packed.search(queries, min(k, len(which)), n_threads=n_threads, progress=progress)
     ids[:, : len(which)], scores[:, : len(which)] = which[found.ids], found.scores
     return Neighbors(ids, scores, metric)
 

@@ -18,13 +18,13 @@ from nearmost import _core
 from nearmost.allowed import Allowed
 from nearmost.calibrate import KS, Calibration, Step
 from nearmost.errors import DamagedFileError
-from nearmost.flat import Flat, Progress, among
+from nearmost.flat import WORTH_PACKING, Flat, Progress, among
 from nearmost.metrics import Metric
 from nearmost.rows import Rows, require_bits
 from nearmost.values import Neighbors
 
-FEW = 10_000
-"""So few rows that may be found are all looked at."""
+FEW, FEW_FOR_MANY = 4_000, 10_000
+"""So few rows that may be found are all looked at: by few queries, and by many, for which they are packed."""
 
 THIN = 32
 """Where one row in so many is an answer a walk would meet most rows anyway."""
@@ -116,8 +116,9 @@ class Graph:
         """
         if self.metric.name == "hamming":
             require_bits(queries, "queries")
-        if allowed is not None and allowed.count <= max(FEW, k):
-            return among(self.metric, self.rows, queries, k, allowed, n_threads, progress)
+        few = FEW if len(queries) < WORTH_PACKING else FEW_FOR_MANY
+        if allowed is not None and allowed.count <= max(few, k):
+            return among(self.metric, self.arrays, self.rows, queries, k, allowed, n_threads, progress)
         step = self._step(recall, k) if effort is None else self.calibration.at(int(effort), k)
         count = self.n_rows if allowed is None else allowed.count
         if step is None or (effort is None and k * THIN > count):

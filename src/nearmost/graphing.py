@@ -39,6 +39,8 @@ SUITED_BY = 10_000
 """Rows by which a kind is chosen."""
 TOO_MUCH_LOST = 0.02
 """Share of the products beyond which a code takes another line."""
+ENOUGH_HELD = 0.9
+"""Share of the rows' squares that the numbers in a graph's codes must hold: too little, and its walks go astray."""
 COMPARED = 192
 """Leading numbers of two rows that their distance is taken from, while links are chosen."""
 LEADERS = {"fast": (6, 2), "default": (8, 3), "best": (10, 4)}
@@ -84,13 +86,14 @@ def graph(
 
 
 def suits(metric: Metric, rows: Rows, seed: int, n_threads: int = 0) -> bool:
-    """Whether a graph is likely to be the faster kind: where a line of digits does not tell the products of rows."""
+    """Whether a graph is likely to be the faster kind: where one line of digits does not tell the products of rows, and
+    two do not leave out too much of the rows."""
     if metric.name not in OWN_DISTANCE:
         return False
     few = rows.take(np.arange(0, len(rows), max(1, len(rows) // SUITED_BY)))
     frame = Frame.of(metric, few, staged(None, STAGES), n_threads)
-    digits, _ = _digits(frame, seed, n_threads, None)
-    return digits.lines > 1
+    digits, axes = _digits(frame, seed, n_threads, None)
+    return digits.lines > 1 and axes is not None and frame.held_by(axes, n_threads=n_threads) > ENOUGH_HELD
 
 
 def measure(

@@ -18,13 +18,15 @@ from nearmost import _core
 from nearmost.allowed import Allowed
 from nearmost.calibrate import Calibration, Step
 from nearmost.errors import DamagedFileError, InputError
-from nearmost.flat import Flat, Progress, among
+from nearmost.flat import WORTH_PACKING, Flat, Progress, among
 from nearmost.metrics import Metric
 from nearmost.rows import Rows, require_bits
 from nearmost.values import Neighbors
 
-FEW = 10_000
-"""So few rows that may be found are all looked at."""
+MOST_ASKED = 1000
+"""Answers of the calibration that are kept."""
+CODES = 6
+"""Codes that are looked at while one row is scored exactly."""
 
 SECTIONS: dict[str, tuple[type[np.generic], int]] = {
     "norms": (np.float64, 1),
@@ -121,17 +123,21 @@ class Partition:
             require_bits(queries, "queries")
         if allowed is not None:
             return self._search_some(queries, k, allowed, recall, effort, n_threads, progress)
+        step = self._step(recall, effort, k)
+        if step is None or (effort is None and k > self.n_rows // 8):
+            return self.flat.search(queries, k, n_threads=n_threads, progress=progress)
+        return self.look(queries, k, lists=step.effort, rows=step.rows, n_threads=n_threads, progress=progress)
+
+    def _step(self, recall: float, effort: int | None, k: int) -> Step | None:
+        """What is looked at for that, kept from one search to the next; None where only the exact search will do."""
         if effort is not None:
-            wanted = self.calibration.at(int(effort), k)
-        else:
-            asked = (float(recall), k)
-            if asked not in self._steps:
-                self._steps[asked] = self.calibration.for_recall(*asked)
-            found = self._steps[asked]
-            if found is None or k > self.n_rows // 8:
-                return self.flat.search(queries, k, n_threads=n_threads, progress=progress)
-            wanted = found
-        return self.look(queries, k, lists=wanted.effort, rows=wanted.rows, n_threads=n_threads, progress=progress)
+            return self.calibration.at(int(effort), k)
+        asked = (float(recall), k)
+        if asked not in self._steps:
+            if len(self._steps) >= MOST_ASKED:
+                self._steps.clear()
+            self._steps[asked] = self.calibration.for_recall(*asked)
+        return self._steps[asked]
 
     def _search_some(
         self,
@@ -145,16 +151,24 @@ class Partition:
     ) -> Neighbors:
         """``search`` among some of the rows: their k nearest lie as far as the k / share nearest of all rows do."""
         farther = math.ceil(k * self.n_rows / max(1, allowed.count))
-        step = self.calibration.for_recall(recall, farther) if effort is None else self.calibration.at(effort, k)
-        if allowed.count <= FEW or allowed.count <= k:
-            return among(self.metric, self.rows, queries, k, allowed, n_threads, progress)
+        step = self._step(recall, effort, farther if effort is None else k)
+        if allowed.count <= self._few(step, len(queries)) or allowed.count <= k:
+            stored = (self.metric, self.arrays, self.rows)
+            return among(*stored, queries, k, allowed, n_threads, progress)
         if step is None or (effort is None and step.effort > self.n_lists // 2):
             return self.flat.search(queries, k, allowed=allowed, n_threads=n_threads, progress=progress)
-        near = self.calibration.for_recall(recall, k) if effort is None else step
+        near = self._step(recall, effort, k)
         rows = max(near.rows if near else step.rows, k)
         return self.look(
             queries, k, lists=step.effort, rows=rows, allowed=allowed, n_threads=n_threads, progress=progress
         )
+
+    def _few(self, step: Step | None, n_queries: int) -> float:
+        """So many allowed rows are looked at one and all as quickly as they are found in this step's lists."""
+        if step is None:
+            return self.n_rows / CODES
+        in_lists = step.effort * self.n_rows / self.n_lists / CODES + 2 * step.rows
+        return in_lists * (1 if n_queries < WORTH_PACKING else CODES)
 
     def look(
         self,

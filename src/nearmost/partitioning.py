@@ -39,6 +39,7 @@ EFFORTS = {"fast": (4, 0), "default": (8, 1), "best": (12, 3)}
 LIST = 8  # rows of a block in 4-bit codes
 NO_ROW = np.uint32(0xFFFFFFFF)
 UNTURNED = 112  # up to so many columns every one has a 4-bit code
+ENOUGH_HELD = 0.8  # of the rows' squares by the numbers that count
 STAGES = 7
 
 
@@ -46,7 +47,7 @@ STAGES = 7
 class Recipe:
     """What a build depends on besides the rows."""
 
-    turned: int
+    turned: int  # numbers of a row that count, or twice as many, until they hold enough
     weight: float  # a list's score is product - weight |centroid|^2: lists that lie wide apart get a bonus
     eta: float  # how much more an error along the row counts
     width: int  # cells whose lists a row is compared with
@@ -88,19 +89,17 @@ def partition(
     stage = staged(progress, STAGES)
     frame = Frame.of(metric, rows, stage, n_threads)
     arrays = frame.arrays
-    axes = None
-    if recipe.turned < len(frame.mean):
-        axes = frame.axes(recipe.turned, seed, mixed=True, n_threads=n_threads, progress=stage(2))
-        arrays |= axes_sections(axes)
+    axes = _axes(frame, recipe, n_threads, stage(2))
+    arrays |= {} if axes is None else axes_sections(axes)
     inside, shift, half_squares = frame.turn(axes, allocate=allocate, n_threads=n_threads, progress=stage(3))
     held = held_out((n_rows, dim), seed)
     lists = _grow(inside, held, recipe, n_threads, stage(4))
     euclidean = turned_like_euclidean(metric)
     _pack_centroids(lists, None if euclidean else shift, recipe.weight, arrays)
-    coded = recipe.turned
+    coded = len(frame.mean) if axes is None else len(axes)
     per_row = 8 if euclidean else 4
     arrays["blocks"] = allocate((len(arrays["slots"]), -(-coded // 8) * 32 + LIST * per_row), np.uint8)
-    made = Partition(metric, dim, n_rows, frame.unit, arrays, coded=coded, turned=recipe.turned)
+    made = Partition(metric, dim, n_rows, frame.unit, arrays, coded=coded, turned=coded)
     made.pack(
         inside, None if euclidean else shift, half_squares, eta=recipe.eta, n_threads=n_threads, progress=stage(5)
     )
@@ -136,6 +135,17 @@ class _Lists:
     lists: Floats
     first: NDArray[np.uint32]  # first list of each cell
     owner: NDArray[np.uint32]  # each row's list
+
+
+def _axes(frame: Frame, recipe: Recipe, n_threads: int, progress: Progress | None) -> Floats | None:
+    """The axes that rows are turned by, or None for none: twice as many, and so on, until they hold enough."""
+    count = recipe.turned
+    while count < len(frame.mean):
+        axes = frame.axes(count, recipe.seed, mixed=True, n_threads=n_threads, progress=progress)
+        if not len(frame.rows) or frame.held_by(axes, n_threads=n_threads) >= ENOUGH_HELD:
+            return axes
+        count *= 2
+    return None
 
 
 def _grow(inside: Floats, held: NDArray[np.int64], recipe: Recipe, n_threads: int, progress: Progress | None) -> _Lists:

@@ -20,6 +20,8 @@ Stage = Callable[[int], Progress | None]
 
 PANEL = 16
 """Vectors of a block in 8-bit codes."""
+SAMPLE = 2000
+"""Rows by which axes are judged."""
 CALIBRATE_FROM = 1000
 """Rows."""
 MANY = 100_000_000
@@ -61,6 +63,13 @@ class Frame:
         stored = (self.metric.code, self.rows.dim, self.rows.values, self.rows.scales)
         _core.find_axes(*stored, self.unit, self.mean, mixed, seed, axes, n_threads, progress)
         return axes
+
+    def held_by(self, axes: Floats, *, n_threads: int = 0) -> float:
+        """Share of the rows' squared distances from their mean that lies along these axes, by a sample."""
+        sample = self.rows.take(np.arange(0, len(self.rows), max(1, len(self.rows) // SAMPLE)))
+        inside, turned = (self.turn(given, rows=sample, n_threads=n_threads)[0] for given in (None, axes))
+        every = float((inside.astype(np.float64) ** 2).sum())
+        return float((turned.astype(np.float64) ** 2).sum()) / every if every > 0 else 1.0
 
     def turn(
         self,
