@@ -4,6 +4,8 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/tuple.h>
 
 #include <optional>
 
@@ -96,5 +98,6 @@ inline Panels panels_of(const Array<const uint8_t, 4>& codes, const Maybe<const 
 
 void bind_partition(nb::module_& m);
 void bind_graph(nb::module_& m);
+void bind_text(nb::module_& m);
 
 }  // namespace nearmost

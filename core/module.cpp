@@ -144,6 +144,7 @@ NB_MODULE(_core, m) {
         "queries"_a, "ids"_a, "scores"_a, "n_threads"_a, "progress"_a.none());
   bind_partition(m);
   bind_graph(m);
+  bind_text(m);
 }
 
 }  // namespace nearmost

@@ -27,29 +27,51 @@ def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
     Raises EncoderError, saying what is wrong, for a truncated, inconsistent or foreign file.
     """
     with path.open("rb") as file:
-        size = path.stat().st_size
-        length = int.from_bytes(file.read(8), "little")
-        if size < 8 or length > min(size - 8, MAX_HEADER):
-            raise EncoderError(f"{path} has {size} bytes and says its header has {length}: not a safetensors file")
-        try:
-            header = json.loads(file.read(length))
-        except (ValueError, RecursionError):
-            raise EncoderError(f"{path}: the header is not JSON: not a safetensors file") from None
-        if not isinstance(header, dict):
-            raise EncoderError(f"{path}: the header is not a JSON object: not a safetensors file")
-        header.pop("__metadata__", None)
-        start = 8 + length
-        _check_layout(path, header, size - start)
-        if not header:
-            return {}
+        if path.stat().st_size == 0:
+            raise EncoderError(f"{path} has 0 bytes: not a safetensors file")
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    return {
-        name: np.ndarray(entry["shape"], DTYPES[entry["dtype"]], buffer=mapped, offset=start + entry["data_offsets"][0])
+    return parse_safetensors(str(path), memoryview(mapped))[0]
+
+
+def parse_safetensors(path: str, whole: memoryview) -> tuple[dict[str, NDArray[Any]], list[str] | None]:
+    """The arrays of a file's bytes, as views of them, and the keys of the rows, where its metadata lists any.
+
+    The metadata's "keys" is a JSON list of strings, as ``write_vectors`` leaves it there.
+    """
+    size = len(whole)
+    length = int.from_bytes(whole[:8], "little")
+    if size < 8 or length > min(size - 8, MAX_HEADER):
+        raise EncoderError(f"{path} has {size} bytes and says its header has {length}: not a safetensors file")
+    try:
+        header = json.loads(whole[8 : 8 + length].tobytes())
+    except (ValueError, RecursionError):
+        raise EncoderError(f"{path}: the header is not JSON: not a safetensors file") from None
+    if not isinstance(header, dict):
+        raise EncoderError(f"{path}: the header is not a JSON object: not a safetensors file")
+    keys = _keys(path, header.pop("__metadata__", None))
+    start = 8 + length
+    _check_layout(path, header, size - start)
+    arrays: dict[str, NDArray[Any]] = {
+        name: np.ndarray(entry["shape"], DTYPES[entry["dtype"]], buffer=whole, offset=start + entry["data_offsets"][0])
         for name, entry in header.items()
     }
+    return arrays, keys
 
 
-def _check_layout(path: Path, header: dict[str, Any], n_bytes: int) -> None:
+def _keys(path: str, metadata: Any) -> list[str] | None:
+    listed = metadata.get("keys") if isinstance(metadata, dict) else None
+    if not isinstance(listed, str):
+        return None
+    try:
+        keys = json.loads(listed)
+    except (ValueError, RecursionError):
+        keys = None
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise EncoderError(f"{path}: the metadata's keys are not a JSON list of strings")
+    return keys
+
+
+def _check_layout(path: str, header: dict[str, Any], n_bytes: int) -> None:
     """Raises EncoderError unless the arrays fill the ``n_bytes`` after the header exactly."""
     spans = []
     for name, entry in header.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -14,15 +16,22 @@ from nearmost.errors import ReadError
 PICKLED = ("Object arrays cannot be loaded", "Python objects in dtype")  # how np.load says it
 
 
-def npy_vectors(name: str, mmap: bool) -> NDArray[Any]:
-    """The array of a .npy file, mapped read-only if ``mmap``; anything but 2-D numbers is a ReadError."""
-    with open(name, "rb") as file:
+def npy_vectors(name: str, mmap: bool, held: io.BytesIO | None = None) -> NDArray[Any]:
+    """The array of a .npy file, mapped read-only if ``mmap``; anything but 2-D numbers is a ReadError.
+
+    ``held`` are its bytes, where the file itself is compressed.
+    """
+    with open(name, "rb") if held is None else contextlib.nullcontext(held) as file:
         head = file.read(6)
     if head != b"\x93NUMPY":
         raise ReadError(f"{name}: is not a .npy file (it starts with {head!r}); wanted what np.save writes")
     with _refusing(name, "the array"):
         # an empty array cannot be mapped, and a small one need not be
-        array = np.load(name, mmap_mode="r" if mmap else None, allow_pickle=False)
+        if held is None:
+            array = np.load(name, mmap_mode="r" if mmap else None, allow_pickle=False)
+        else:
+            held.seek(0)
+            array = np.load(held, allow_pickle=False)
     return _numbers(array, name, "the array")
 
 
@@ -33,13 +42,19 @@ def npz_vectors(name: str, vector: str, key: str) -> tuple[NDArray[Any], list[st
         if not isinstance(arrays, np.lib.npyio.NpzFile):
             raise ReadError(f"{name}: is not a .npz file; wanted what np.savez writes")
         with arrays:
-            rows = _named(arrays, name, (vector, "vectors", "rows"))
-            if rows is None:
-                rows = _only_matrix(arrays, name)
+            rows = matrix_among(arrays, name, vector)
             keys = _named(arrays, name, (key, "keys", "labels"))
             if keys is None and key != "key":
                 raise ReadError(f"{name}: there is no array {key!r}; it holds {', '.join(arrays.files)}")
-    return _numbers(rows, name, "the array of vectors"), None if keys is None else _strings(keys, name)
+    return rows, None if keys is None else _strings(keys, name)
+
+
+def matrix_among(arrays: Mapping[str, Any], name: str, vector: str) -> NDArray[Any]:
+    """The array called ``vector``, "vectors" or "rows", or the only one of shape (n, dim)."""
+    rows = _named(arrays, name, (vector, "vectors", "rows"))
+    if rows is None:
+        rows = _only_matrix(arrays, name)
+    return _numbers(rows, name, "the array of vectors")
 
 
 def _named(arrays: Mapping[str, Any], name: str, wanted: tuple[str, ...]) -> NDArray[Any] | None:
@@ -52,9 +67,9 @@ def _named(arrays: Mapping[str, Any], name: str, wanted: tuple[str, ...]) -> NDA
     return None
 
 
-def _only_matrix(arrays: Any, name: str) -> NDArray[Any]:
+def _only_matrix(arrays: Mapping[str, Any], name: str) -> NDArray[Any]:
     shapes = {}
-    for array_name in arrays.files:
+    for array_name in arrays:
         with _refusing(name, f"the array {array_name!r}"):
             shapes[array_name] = arrays[array_name].shape
     matrices = [array_name for array_name, shape in shapes.items() if len(shape) == 2]

@@ -10,7 +10,7 @@ import zlib
 
 from nearmost.errors import MissingExtraError
 
-SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".zstd")
+SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".zstd", ".zip")
 HEAD = 10
 """Bytes of a stream that tell every kind of compression from text."""
 DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TypeAlias, cast
 
 from nearmost.errors import InputError, ReadError
+from nearmost.readers.archives import opened_member, split_member
 from nearmost.readers.compression import HEAD, SUFFIXES, compression_of, decompressed
 
 Path: TypeAlias = str | os.PathLike[str]
@@ -20,7 +21,7 @@ STDIN = "-"
 class Source:
     """One input file, or standard input: opened as plain bytes, and named in every error about it."""
 
-    __slots__ = ("encoding", "name", "size", "taken")
+    __slots__ = ("_member", "_path", "encoding", "name", "size", "taken")
 
     def __init__(self, path: Path, encoding: str = "utf-8") -> None:
         self.name = os.fspath(path)
@@ -29,18 +30,25 @@ class Source:
         """Bytes on disk; 0 for standard input and pipes."""
         self.taken = 0
         """Bytes read so far, before decompression."""
+        self._path, self._member = split_member(self.name)
         if self.name == STDIN:
             self.name = "<stdin>"
         elif os.path.isdir(self.name):
             raise ReadError(f"{self.name}: is a folder; wanted a file: for all in it say {self.name.rstrip('/')}/*.txt")
-        elif not os.path.exists(self.name):
+        elif not os.path.exists(self._path):
             raise ReadError(f"{self.name}: no such file (the working folder is {os.getcwd()})")
         else:
-            self.size = os.stat(self.name).st_size
+            self.size = os.stat(self._path).st_size
 
     @contextmanager
     def open(self) -> Iterator[io.BufferedReader]:
         """The bytes of the source, decompressed where its first bytes say that they are compressed."""
+        if self.is_archive():
+            with opened_member(self._path, self.name, self._member) as stream:
+                with decompressed(stream, compression_of(stream.peek(HEAD)[:HEAD])) as plain:
+                    yield plain
+            self.taken = self.size
+            return
         with _Counted(self) as counted:
             plain = decompressed(io.BufferedReader(counted, 1 << 17), compression_of(counted.head))
             with plain:
@@ -51,7 +59,16 @@ class Source:
         if self.name == "<stdin>" or not os.path.isfile(self.name):
             return False
         with _Counted(self) as counted:
-            return compression_of(counted.head) is None
+            return compression_of(counted.head) is None and not counted.head.startswith(b"PK\x03\x04")
+
+    def is_archive(self) -> bool:
+        """Whether it is a .zip, or a file in one."""
+        if self.name == "<stdin>":
+            return False
+        if self._member is not None:
+            return True
+        with _Counted(self) as counted:
+            return os.path.isfile(self.name) and counted.head.startswith(b"PK\x03\x04")
 
     def error(self, line: int, found: str) -> ReadError:
         """What to raise about a line, counted from 1 (in Parquet: a row); 0 stands for the whole file."""

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 
-from nearmost.errors import InputError, MissingExtraError, ReadError, ShapeError
-from nearmost.readers.arrays import npy_vectors, npz_vectors
+from nearmost.encoders.safetensors import parse_safetensors
+from nearmost.errors import EncoderError, InputError, MissingExtraError, ReadError, ShapeError
+from nearmost.readers.arrays import matrix_among, npy_vectors, npz_vectors
+from nearmost.readers.bigann import bigann_vectors
+from nearmost.readers.blocks import whole
 from nearmost.readers.lines import iter_lines
-from nearmost.readers.sources import Path, Source, suffix_of
-from nearmost.strings import OnDuplicate
+from nearmost.readers.pickles import pickle_vectors
+from nearmost.readers.recognise import SUFFIXES, not_recognised, recognised
+from nearmost.readers.sources import STDIN, Path, Source, suffix_of
+from nearmost.readers.wordbytes import word_bytes
+from nearmost.readers.wordtext import word_text
+from nearmost.strings import OnDuplicate, Strings
 from nearmost.values import Vectors
+
+TABLES = (".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson")
+"""Names of texts, whatever they hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +36,16 @@ class Wanted:
     key: str
     limit: int | None
     mmap: bool
+    errors: str
+    n_threads: int
 
 
-Found: TypeAlias = tuple[NDArray[Any], list[str] | None]
+Found: TypeAlias = tuple[NDArray[Any], list[str] | Strings | None]
 """Rows (n, dim) of numbers, and the keys if the file holds them."""
 
 
 def _npy(source: Source, wanted: Wanted) -> Found:
-    return npy_vectors(source.name, wanted.mmap)[: wanted.limit], None
+    return npy_vectors(source.name, wanted.mmap, _held(source))[: wanted.limit], None
 
 
 def _npz(source: Source, wanted: Wanted) -> Found:
@@ -47,13 +61,56 @@ def _parquet(source: Source, wanted: Wanted) -> Found:
     return parquet_vectors(source, wanted.vector, wanted.key, wanted.limit)
 
 
+def _hdf5(source: Source, wanted: Wanted) -> Found:
+    try:
+        from nearmost.readers.hdf5 import hdf5_vectors
+    except ImportError as error:
+        raise MissingExtraError("reading HDF5 needs h5py: pip install 'nearmost[hdf5]'") from error
+    return hdf5_vectors(source, wanted.vector, wanted.key, wanted.limit)
+
+
+def _safetensors(source: Source, wanted: Wanted) -> Found:
+    try:
+        arrays, keys = parse_safetensors(source.name, whole(source).data)
+    except EncoderError as error:
+        raise ReadError(str(error)) from error
+    rows = matrix_among(arrays, source.name, wanted.vector)
+    return rows[: wanted.limit], None if keys is None else keys[: wanted.limit]
+
+
+def _pickle(source: Source, wanted: Wanted) -> Found:
+    return pickle_vectors(source, wanted.vector, wanted.limit)
+
+
+def _bigann(source: Source, wanted: Wanted) -> Found:
+    return bigann_vectors(source, wanted.limit), None
+
+
+def _word2vec(source: Source, wanted: Wanted) -> Found:
+    return word_bytes(source, limit=wanted.limit, errors=wanted.errors)
+
+
+def _word2vec_text(source: Source, wanted: Wanted) -> Found:
+    return word_text(source, header=True, limit=wanted.limit, errors=wanted.errors, n_threads=wanted.n_threads)
+
+
+def _glove(source: Source, wanted: Wanted) -> Found:
+    return word_text(source, header=False, limit=wanted.limit, errors=wanted.errors, n_threads=wanted.n_threads)
+
+
 FORMATS: dict[str, Callable[[Source, Wanted], Found]] = {
-    ".npy": _npy,
-    ".npz": _npz,
-    ".parquet": _parquet,
-    ".pq": _parquet,
+    "word2vec": _word2vec,
+    "word2vec-text": _word2vec_text,
+    "glove": _glove,
+    "npy": _npy,
+    "npz": _npz,
+    "parquet": _parquet,
+    "hdf5": _hdf5,
+    "safetensors": _safetensors,
+    "pickle": _pickle,
+    "bigann": _bigann,
 }
-"""Who reads what, by suffix: a new format is a function in a file of its own, and a line here."""
+"""Who reads what: a new format is a function in a file of its own, a line here, and one in ``recognise``."""
 
 
 def read_vectors(
@@ -62,33 +119,52 @@ def read_vectors(
     keys: Path | Iterable[str] | None = None,
     vector: str = "vector",
     key: str = "key",
+    format: str | None = None,
     on_duplicate: OnDuplicate = "error",
+    lowercase: bool = False,
     limit: int | None = None,
+    encoding: str = "utf-8",
+    errors: str = "strict",
     mmap: bool = True,
+    n_threads: int = 0,
 ) -> Vectors:
-    """The vectors of a file with their keys, float32 (n, dim).
+    """The vectors of a file with their keys, float32 (n, dim). What it holds tells its format, not its name.
 
-    * .npy: a 2-D array of numbers. A float32 one in C order is mapped, not loaded (unless ``mmap=False``).
-    * .npz: the array called ``vector``, "vectors" or "rows", or the only 2-D one; keys from the array
-      called ``key``, "keys" or "labels".
-    * Parquet: the column called ``vector``, or the only one that holds lists of numbers; keys from the
+    * Words with their numbers: word2vec's text ("word2vec-text"; fastText's .vec is the same) and binary ("word2vec"),
+      and GloVe's text ("glove"). Words may hold spaces.
+    * "npy": a 2-D array of numbers. A float32 one in C order is mapped, not loaded (unless ``mmap=False``).
+    * "npz", "hdf5", "safetensors": the array called ``vector``, "vectors" or "rows" ("train" in HDF5), or the only
+      2-D one; keys from the array called ``key``, "keys" or "labels".
+    * "parquet": the column called ``vector``, or the only one that holds lists of numbers; keys from the
       column called ``key``.
+    * "pickle": a dictionary of words and vectors, vectors with their labels, or what gensim's ``save`` writes, with
+      the .npy files beside it. It is read as data: nothing in it is imported or run.
+    * "bigann": .fvecs, .bvecs, .fbin, .u8bin, .i8bin and .hbin.
 
-    ``keys``, the path of a text file with a key a line (which may be compressed) or the keys themselves,
-    overrules the file's own; without any, row i is called ``str(i)``. ``limit`` takes the first rows only.
-    Nothing is ever unpickled. Raises ReadError for what cannot be read, NotFiniteError for NaN.
+    Any of them may be compressed as .gz, .bz2, .xz, .zst or .zip (``ARCHIVE.zip/MEMBER`` names one file of several).
+    ``format`` says which it is where it cannot be told. ``encoding`` and ``errors`` are those of ``open``, for words.
+    ``keys``, the path of a text file with a key a line (which may be compressed) or the keys themselves, overrules the
+    file's own; without any, row i is called ``str(i)``. ``lowercase`` makes all keys lower-case and, unless
+    ``on_duplicate`` says otherwise, keeps the first of those that become equal. ``limit`` takes the first rows only.
+    Raises ReadError, naming file, line and reason, for what cannot be read, NotFiniteError for NaN.
     """
     if limit is not None and limit < 1:
         raise InputError(f"limit is {limit}; it must be at least 1, or None for all rows")
-    reader = FORMATS.get(suffix_of(path))
-    if reader is None:
-        known = ", ".join(FORMATS)
-        raise ReadError(f"{path}: the name does not tell a format of vectors; they are read from {known}")
-    source = Source(path)
-    rows, own_keys = reader(source, Wanted(vector, key, limit, mmap))
+    if format is not None and format not in FORMATS:
+        raise InputError(f"format is {format!r}; it must be one of {', '.join(FORMATS)}")
+    if os.fspath(path) == STDIN:
+        raise ReadError("vectors are read from a file, not from standard input; save it first, and name it")
+    source = Source(path, encoding)
+    found = format or recognised(source)
+    if found is None:
+        raise not_recognised(source)
+    rows, own_keys = FORMATS[found](source, Wanted(vector, key, limit, mmap, errors, n_threads))
     named = own_keys if keys is None else _keys(keys, limit)
     if named is not None and len(named) != len(rows):
         raise ShapeError(f"{source.name}: {len(named)} keys were given for {len(rows)} rows; there must be one a row")
+    if lowercase and named is not None:
+        named = [each.lower() for each in named]
+        on_duplicate = "first" if on_duplicate == "error" else on_duplicate
     try:
         return Vectors.of(rows, named, on_duplicate=on_duplicate)
     except InputError as error:
@@ -98,18 +174,32 @@ def read_vectors(
 def is_vectors(path: Path) -> bool:
     """Whether ``read_vectors`` is the door for this file, and not ``read_corpus``.
 
-    .npy and .npz are vectors by name. Parquet is looked into: it is, where a column holds lists of numbers
-    and no column is called as texts are (text, title, headline, sentence, description, content).
+    .npy and .npz are vectors by name, .csv, .tsv and .json texts. Parquet is looked into: it is vectors where a column
+    holds lists of numbers and no column is called as texts are (text, title, headline, sentence, description, content).
+    Of any other file the first lines tell: in a text file of vectors each ends with the same number of numbers.
     """
-    suffix = suffix_of(path)
-    if suffix not in (".parquet", ".pq"):
-        return suffix in FORMATS
+    name, suffix = os.fspath(path), suffix_of(path)
+    if suffix in (".npy", ".npz"):
+        return True
+    if suffix in TABLES or name == STDIN or (not os.path.isfile(name) and suffix not in SUFFIXES):
+        return False
     source = Source(path)
+    try:
+        found = SUFFIXES.get(suffix) or recognised(source)
+    except ReadError:
+        return False  # whoever reads it says what is wrong
+    if found != "parquet":
+        return found is not None
     try:
         from nearmost.readers.parquet import parquet_holds_vectors
     except ImportError as error:
         raise MissingExtraError("reading Parquet needs pyarrow: pip install 'nearmost[parquet]'") from error
     return parquet_holds_vectors(source)
+
+
+def _held(source: Source) -> io.BytesIO | None:
+    """A compressed file's bytes, for readers that want to seek."""
+    return None if source.is_plain_file() else io.BytesIO(whole(source).tobytes())
 
 
 def _keys(keys: Path | Iterable[str], limit: int | None) -> list[str]:
