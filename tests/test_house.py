@@ -23,10 +23,10 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 
 FLOORS = [
     {"errors", "_core"},
-    {"memory", "metrics", "strings", "values", "rows", "store", "allowed", "queries"},
+    {"memory", "metrics", "strings", "values", "rows", "store", "allowed", "queries", "spelling"},
     {"flat", "calibrate", "turning", "digits", "partition", "partitioning", "graph", "graphing", "packing"},
     {"encoders", "readers", "noise", "reports"},
-    {"contents", "building", "index"},
+    {"contents", "building", "index", "nearest", "analogy", "evaluate", "writers"},
     {"stdlib_docs"},
     {"bench"},
     {"plots"},
@@ -37,7 +37,7 @@ DOORS = {"__init__", "__main__"}  # they open onto every floor
 HEAVY = (
     "torch pandas sklearn scipy fastapi onnxruntime tokenizers pyarrow cyclopts rich sentence_transformers "
     "transformers huggingface_hub onnx zstandard faiss matplotlib annoy hnswlib usearch voyager scann svs pynndescent "
-    "ngtpy numba"
+    "ngtpy numba h5py gensim"
 )
 
 

@@ -23,6 +23,9 @@ The built-in class in brackets is a second base, so ``except ValueError`` works 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 
 class NearmostError(Exception):
     """Base of every error that nearmost raises on purpose."""
@@ -51,8 +54,15 @@ class ReadError(InputError):
 class UnknownKeyError(NearmostError, KeyError):
     """No row has this key."""
 
+    def __init__(self, message: str = "", hint: Callable[[], str] | None = None) -> None:
+        super().__init__(message)
+        self._hint = hint  # looked for when the message is read: most such errors are caught and forgotten
+
     def __str__(self) -> str:  # KeyError would print the message as a quoted literal
-        return str(self.args[0]) if self.args else ""
+        return f"{self.args[0]}{self._hint() if self._hint else ''}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self),)
 
 
 class FormatError(NearmostError, ValueError):

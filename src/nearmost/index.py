@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nearmost import store
 from nearmost.allowed import Allowed
+from nearmost.analogy import Given, solve
 from nearmost.building import build
 from nearmost.contents import Contents
 from nearmost.encoders import Encoder, load_encoder
@@ -189,6 +190,12 @@ class Index:
         if ids.ndim != 1:
             raise ShapeError(f"nearest takes one vector, not {len(ids)}; use search for many")
         return [(self.keys[row], score) for row, score in zip(ids.tolist(), scores.tolist(), strict=True) if row >= 0]
+
+    def analogy(
+        self, positive: Given = (), negative: Given = (), k: int = 10, *, recall: float = 0.95, n_threads: int = 0
+    ) -> list[tuple[str, float]]:
+        """(key, score) of the k rows nearest to king + woman - man: directions added, the rows put in left out."""
+        return solve(self, positive, negative, whole(k, "k", 1), recall, n_threads)
 
     def tune(self, queries: ArrayLike | Sequence[str], *, n_threads: int = 0) -> Index:
         """The same index calibrated on these queries, some hundreds of them, for when they are unlike the rows.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, overload
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nearmost import _core
 from nearmost.errors import DamagedFileError, DuplicateKeyError, InputError, UnknownKeyError
+from nearmost.spelling import did_you_mean
 
 OnDuplicate = Literal["error", "first", "last"]
 
@@ -116,7 +117,7 @@ class Keys(Sequence[str]):
             raise InputError(f"key is {key!r:.60}; keys are strings (row number n of unnamed rows has the key str(n))")
         row = self._find(key)
         if row is None:
-            raise UnknownKeyError(f"no row has the key {key!r}")
+            raise UnknownKeyError(f"no row has the key {key!r}", self._hint(key))
         return row
 
     def _find(self, key: str) -> int | None:
@@ -125,6 +126,10 @@ class Keys(Sequence[str]):
             return row if 0 <= row < self._n_rows and str(row) == key else None
         row = _core.find_key(self.strings.data, self.strings.offsets, self.slots, key.encode(errors="surrogatepass"))
         return row if 0 <= row < self._n_rows else None
+
+    def _hint(self, key: str) -> Callable[[], str] | None:
+        strings = self.strings
+        return None if strings is None else lambda: did_you_mean(strings.data, strings.offsets, key)
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self._find(key) is not None

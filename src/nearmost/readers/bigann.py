@@ -1,4 +1,4 @@
-"""The formats of the large benchmarks: .fvecs and .bvecs (each row begins with its dim), .fbin and .u8bin (n, dim, rows).
+"""The formats of large benchmarks: .fvecs and .bvecs (each row begins with its dim), .fbin and .u8bin (n, dim, rows).
 
 TEXMEX's corpora (http://corpus-texmex.irisa.fr) and the Big ANN Benchmarks (https://big-ann-benchmarks.com).
 """
@@ -82,7 +82,7 @@ def _one_header(source: Source, data: NDArray[np.uint8], suffix: str, limit: int
     wanted = n_rows if limit is None else min(limit, n_rows)
     if there < wanted or (limit is None and len(data) != 8 + n_rows * dim * dtype.itemsize):
         raise ReadError(
-            f"{source.name}: says that it holds {n_rows:,} rows, and has room for {there:,}; the file is damaged or cut "
+            f"{source.name}: says that it holds {n_rows:,} rows, and has room for {there:,}; it is damaged or cut "
             f"short: get it again, or say limit={max(1, min(there, n_rows))}"
         )
     return data[8 : 8 + wanted * dim * dtype.itemsize].view(dtype).reshape(wanted, dim)

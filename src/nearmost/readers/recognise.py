@@ -6,8 +6,8 @@ import re
 
 from nearmost.errors import ReadError
 from nearmost.readers.archives import is_arrays
-from nearmost.readers.blocks import head, is_utf8
 from nearmost.readers.bigann import bigann_of
+from nearmost.readers.blocks import head, is_utf8
 from nearmost.readers.sources import Source, suffix_of
 from nearmost.readers.wordtext import HEADER, NUMBER, numbers_a_line, refuse_bare_numbers, sample_of
 

@@ -44,9 +44,11 @@ class Source:
     def open(self) -> Iterator[io.BufferedReader]:
         """The bytes of the source, decompressed where its first bytes say that they are compressed."""
         if self.is_archive():
-            with opened_member(self._path, self.name, self._member) as stream:
-                with decompressed(stream, compression_of(stream.peek(HEAD)[:HEAD])) as plain:
-                    yield plain
+            with (
+                opened_member(self._path, self.name, self._member) as stream,
+                decompressed(stream, compression_of(stream.peek(HEAD)[:HEAD])) as plain,
+            ):
+                yield plain
             self.taken = self.size
             return
         with _Counted(self) as counted:

@@ -68,7 +68,7 @@ def plain(value: Any) -> Any:
         return value.array
     if value.name.module == "collections":
         pairs = value.args[0] if value.args and isinstance(value.args[0], list) else []
-        return {**{key: one for key, one in pairs}, **value.items}
+        return {**dict(pairs), **value.items}
     return value
 
 
@@ -92,7 +92,9 @@ class _Machine:
                 return self.stack[-1]
             step = steps.get(code)
             if step is None:
-                raise ReadError(f"{self.name}: asks at byte {self.at - 1} for opcode {code:#04x}, which is not read here")
+                raise ReadError(
+                    f"{self.name}: asks at byte {self.at - 1} for opcode {code:#04x}, which is not read here"
+                )
             step(self)
 
     def take(self, n: int) -> bytes:
@@ -275,13 +277,29 @@ def _steps() -> dict[int, Step]:
         value, key = m.stack.pop(), m.stack.pop()
         m.store([key, value])
 
+    def protocol(m: _Machine) -> None:
+        if m.take(1)[0] > 5:
+            raise ValueError("its protocol is newer than 5")
+
+    def skip(n: int) -> Step:
+        def step(m: _Machine) -> None:
+            m.take(n)
+
+        return step
+
+    def pop(m: _Machine) -> None:
+        m.stack.pop()
+
+    def pop_mark(m: _Machine) -> None:
+        m.since_mark()
+
     signed = push(lambda m: int.from_bytes(m.take(4), "little", signed=True))
     steps: dict[bytes, Step] = {
-        b"\x80": lambda m: None if m.take(1)[0] <= 5 else m.take(-1),
-        b"\x95": lambda m: None if m.take(8) else None,
+        b"\x80": protocol,
+        b"\x95": skip(8),
         b"(": lambda m: m.marks.append(len(m.stack)),
-        b"0": lambda m: None if m.stack.pop() is None else None,
-        b"1": lambda m: None if m.since_mark() else None,
+        b"0": pop,
+        b"1": pop_mark,
         b"2": lambda m: m.stack.append(m.stack[-1]),
         b"N": push(lambda m: None),
         b"\x88": push(lambda m: True),

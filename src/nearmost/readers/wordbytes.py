@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,7 +38,7 @@ def word_bytes(source: Source, *, limit: int | None, errors: str) -> tuple[NDArr
     if said < 1 or wanted < 1:
         raise ReadError(f"{source.name}: holds no word; wanted at least one")
     if n_rows < wanted:
-        word, space, numbers = rest.tobytes()[: 4 * dim + 200].lstrip(b"\r\n").partition(b" ")
+        _, space, numbers = rest.tobytes()[: 4 * dim + 200].lstrip(b"\r\n").partition(b" ")
         found = f"its word {n_rows + 1:,} has {len(numbers)} of {4 * dim} bytes" if space else f"{n_rows:,} are there"
         raise ReadError(
             f"{source.name}: line 1 says that {said:,} words follow, and {found}; the file is cut short: "
@@ -64,7 +66,7 @@ def _part(
     if not is_utf8(source.encoding) or errors != "strict":
         ends = offsets.tolist()
         raw = data.tobytes()
-        words = [raw[start:stop] for start, stop in zip(ends, ends[1:], strict=False)]
+        words = [raw[start:stop] for start, stop in pairwise(ends)]
         try:
             packed = Strings.of([word.decode(source.encoding, errors) for word in words])
         except (LookupError, UnicodeDecodeError) as error:

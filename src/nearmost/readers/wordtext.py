@@ -141,10 +141,10 @@ def _part(source: Source, block: Bytes, line: int, dim: int, most: int | None, n
         start, stop = (int(place) for place in whole[row])
         raise source.error(_line_at(block, start, line), _why(block[start:stop].tobytes(), fault, at - start, dim))
     data, offsets = gathered(block, spans)
-    row = not_utf8(data, offsets)
-    if row is not None:
-        word = data[int(offsets[row]) : int(offsets[row + 1])].tobytes()
-        raise source.error(_line_at(block, int(spans[row, 0]), line), no_word(word))
+    torn = not_utf8(data, offsets)
+    if torn is not None:
+        word = data[int(offsets[torn]) : int(offsets[torn + 1])].tobytes()
+        raise source.error(_line_at(block, int(spans[torn, 0]), line), no_word(word))
     return Part(rows, data, offsets)
 
 

@@ -1,0 +1,111 @@
+"""``nearmost evaluate``: how good the vectors of an index are."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import CycloptsError, Parameter
+
+from nearmost.cli.options import IndexFile, Json, Threads
+from nearmost.cli.output import note, print_json, printable
+
+if TYPE_CHECKING:
+    from nearmost.evaluate import AnalogyScores, PairScores, SectionScore
+
+EXAMPLES = """\
+Examples:
+  nearmost evaluate glove.nearmost --analogies questions-words.txt
+  nearmost evaluate glove.nearmost --pairs wordsim353.tsv --restrict-vocab 100000
+"""
+
+
+def evaluate(
+    file: IndexFile,
+    /,
+    *,
+    analogies: Annotated[
+        str | None, Parameter(metavar="FILE", help="Analogy questions, four words a line, sections behind a colon.")
+    ] = None,
+    pairs: Annotated[
+        str | None, Parameter(metavar="FILE", help="Pairs of words with a number that says how alike they are.")
+    ] = None,
+    restrict_vocab: Annotated[
+        int, Parameter(metavar="N", help="Look among the first N rows only, the most frequent words.")
+    ] = 300_000,
+    case_sensitive: Annotated[bool, Parameter(help="Do not take Athens for athens.")] = False,
+    recall: Annotated[
+        float, Parameter(metavar="R", help="Share of the nearest to find for analogies; 1 is exact.")
+    ] = 1.0,
+    threads: Threads = 0,
+    as_json: Json = False,
+) -> None:
+    """Measure word vectors: analogies answered rightly, and similarities beside what people say.
+
+    The numbers are those of gensim's evaluate_word_analogies and
+    evaluate_word_pairs.
+    """
+    from nearmost.evaluate import evaluate_analogies, evaluate_pairs
+    from nearmost.index import Index
+
+    if analogies is None and pairs is None:
+        raise CycloptsError(msg="evaluate wants --analogies FILE or --pairs FILE, or both.")
+    with Index.open(file) as opened:
+        insensitive = not case_sensitive
+        if analogies is not None:
+            show_analogies(
+                evaluate_analogies(
+                    opened,
+                    analogies,
+                    restrict_vocab=restrict_vocab,
+                    case_insensitive=insensitive,
+                    recall=recall,
+                    n_threads=threads,
+                ),
+                as_json=as_json,
+            )
+        if pairs is not None:
+            found = evaluate_pairs(opened, pairs, restrict_vocab=restrict_vocab, case_insensitive=insensitive)
+            show_pairs(found, as_json=as_json)
+
+
+def show_analogies(scores: AnalogyScores, *, as_json: bool) -> None:
+    """Prints a line a section, and the sums."""
+    sums = [scores.semantic, scores.syntactic, scores.total]
+    if as_json:
+        sections = [_plain(section) for section in scores.sections]
+        totals = {each.name: _plain(each) for each in sums}
+        print_json({"sections": sections, **totals, "unknown": scores.unknown, "skipped": scores.skipped})
+        return
+    lines = [*scores.sections, *sums] if scores.semantic.total and scores.syntactic.total else [*scores.sections, sums[2]]
+    width = max(len(printable(line.name)) for line in lines)
+    digits = len(f"{scores.total.total:,}")
+    for line in lines:
+        shares = f"{line.correct:>{digits},} of {line.total:>{digits},}"
+        print(f"{printable(line.name):{width}}  {shares}  {100 * line.accuracy:5.1f} %")
+    note(f"{scores.unknown:,} questions hold a word that is no key and were left out")
+    if scores.skipped:
+        note(f"{scores.skipped:,} lines hold no question and were skipped")
+
+
+def show_pairs(scores: PairScores, *, as_json: bool) -> None:
+    """Prints the two correlations, and how many pairs they are from."""
+    if as_json:
+        numbers = {"pearson": scores.pearson, "spearman": scores.spearman}
+        known = {name: number if math.isfinite(number) else None for name, number in numbers.items()}
+        print_json({**known, "pairs": scores.n_pairs, "unknown": scores.unknown, "skipped": scores.skipped})
+        return
+    print(f"Pearson   {scores.pearson:.4f}")
+    print(f"Spearman  {scores.spearman:.4f}")
+    note(f"{scores.n_pairs:,} pairs; {scores.unknown:,} hold a word that is no key and were left out")
+    if scores.skipped:
+        note(f"{scores.skipped:,} lines hold no pair and were skipped")
+
+
+def _plain(section: SectionScore) -> dict[str, Any]:
+    return {
+        "name": section.name,
+        "correct": section.correct,
+        "total": section.total,
+        "accuracy": section.accuracy,
+    }
