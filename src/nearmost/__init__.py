@@ -24,6 +24,7 @@ from nearmost.errors import (
     UnknownEncoderError,
     UnknownKeyError,
 )
+from nearmost.evaluate import AnalogyScores, PairScores, SectionScore, evaluate_analogies, evaluate_pairs
 from nearmost.index import Index
 from nearmost.metrics import METRICS, Metric
 from nearmost.noise import noisify
@@ -31,11 +32,13 @@ from nearmost.readers import read_corpus, read_vectors
 from nearmost.reports import Confusion, Report, Robustness, report, robustness
 from nearmost.strings import Keys, Strings
 from nearmost.values import Corpus, Neighbors, Vectors
+from nearmost.writers import write_vectors
 
 __version__ = "0.1.0"
 
 __all__ = [
     "METRICS",
+    "AnalogyScores",
     "Confusion",
     "Corpus",
     "DamagedFileError",
@@ -54,18 +57,23 @@ __all__ = [
     "NewerFormatError",
     "NotAnIndexError",
     "NotFiniteError",
+    "PairScores",
     "ReadError",
     "Report",
     "Robustness",
+    "SectionScore",
     "ShapeError",
     "Strings",
     "UnknownEncoderError",
     "UnknownKeyError",
     "Vectors",
+    "evaluate_analogies",
+    "evaluate_pairs",
     "load_encoder",
     "noisify",
     "read_corpus",
     "read_vectors",
     "report",
     "robustness",
+    "write_vectors",
 ]

@@ -18,7 +18,6 @@ from nearmost.metrics import Metric
 from nearmost.strings import Keys
 from nearmost.values import Neighbors
 
-
 Given = str | Sequence[str]
 """A key or several."""
 

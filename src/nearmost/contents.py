@@ -16,6 +16,7 @@ from nearmost.graph import Graph
 from nearmost.metrics import METRICS, Metric
 from nearmost.partition import Partition
 from nearmost.strings import Keys, Strings
+from nearmost.values import Vectors
 
 KINDS = ("flat", "partition", "graph")
 
@@ -62,6 +63,14 @@ class Contents:
             "texts": "none" if self.texts is None else "stored",
             "sections": {name: array.nbytes for name, array in arrays.items()},
         }
+
+    def vectors(self) -> Vectors:
+        """The rows as float32, and their keys."""
+        rows, n_rows = self.packed.rows, self.packed.n_rows
+        if rows is not None:
+            return Vectors(rows.floats(slice(None)), self.keys)
+        empty = np.empty((0, self.packed.dim), dtype=np.float32)
+        return Vectors(np.stack([self.packed.vector(row) for row in range(n_rows)]) if n_rows else empty, self.keys)
 
     @classmethod
     def of(cls, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Contents:

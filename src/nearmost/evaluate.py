@@ -116,7 +116,7 @@ def evaluate_analogies(
     answered = (found >= 0).all(axis=1)
     right = np.zeros(len(found), dtype=bool)
     right[answered] = _answered_rightly(index, found[answered], same, recall, n_threads)
-    counted = np.ones_like(answered) if unknown_is_wrong else answered
+    counted = np.logical_or(answered, unknown_is_wrong)
     sections: dict[str, list[int]] = {section: [0, 0] for section, _ in asked}
     for (section, _), good, counts in zip(known, right.tolist(), counted.tolist(), strict=True):
         sections[section][0] += good

@@ -20,6 +20,7 @@ from nearmost.encoders import Encoder, load_encoder
 from nearmost.errors import EncoderError, FormatError, InputError, ShapeError
 from nearmost.flat import Progress
 from nearmost.metrics import Metric
+from nearmost.nearest import nearest
 from nearmost.packing import Kind, tuned
 from nearmost.partition import require_recall
 from nearmost.partitioning import Quality
@@ -179,17 +180,7 @@ class Index:
         n_threads: int = 0,
     ) -> list[tuple[str, float]]:
         """(key, score) of the k rows nearest to a row, a text or a vector; a row is not its own neighbour."""
-        if sum(given is not None for given in (key, text, vector)) != 1:
-            raise InputError("nearest wants one of a key, text=... or vector=...")
-        k = whole(k, "k", 1)
-        query: Any = text if vector is None else np.asarray(vector)
-        query = query if key is None else self.vector(key)
-        ids, scores = self.search(
-            query, k, recall=recall, leave_out=None if key is None else [key], n_threads=n_threads
-        )
-        if ids.ndim != 1:
-            raise ShapeError(f"nearest takes one vector, not {len(ids)}; use search for many")
-        return [(self.keys[row], score) for row, score in zip(ids.tolist(), scores.tolist(), strict=True) if row >= 0]
+        return nearest(self, key, text, vector, whole(k, "k", 1), recall, n_threads)
 
     def analogy(
         self, positive: Given = (), negative: Given = (), k: int = 10, *, recall: float = 0.95, n_threads: int = 0
@@ -216,6 +207,10 @@ class Index:
         if texts is None:
             raise InputError("this index keeps no texts; it was built from vectors")
         return texts[self._parts().keys.row(key)]
+
+    def vectors(self) -> Vectors:
+        """All rows as they were given, with their keys, in memory."""
+        return self._parts().vectors()
 
     @property
     def keys(self) -> Keys:

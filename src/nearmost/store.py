@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import glob
+import io
 import json
 import math
 import mmap
@@ -15,7 +16,7 @@ import os
 import secrets
 import stat
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -61,24 +62,32 @@ def write(path: str | os.PathLike[str], header: Mapping[str, Any], arrays: Array
     OSError where the disk says no: the old file is then untouched and the temporary one is removed, unless it was the
     very last step, syncing the folder, that failed; then the new file is there and may not survive a power cut.
     """
+    layout, sections = _layout(header, arrays)
+    with replacing(path) as file:
+        _write_all(file.fileno(), layout)
+        position = len(layout)
+        for offset, array in sections:
+            _write_all(file.fileno(), bytes(offset - position))
+            _write_all(file.fileno(), array.reshape(-1).view(np.uint8).data)
+            position = offset + array.nbytes
+    return int(PREAMBLE.unpack_from(layout)[5])
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[io.FileIO]:
+    """A new file that takes this path's place when the block ends, and is gone where the block fails; see ``write``."""
     target = Path(os.path.realpath(path))
     if target.is_dir():
         raise InputError(f"{target} is a folder; an index is one file, such as {target / 'index.nearmost'}")
     if target.exists() and not target.is_file():
-        raise InputError(f"{target} is a device or a pipe; an index is a plain file")
-    layout, sections = _layout(header, arrays)
+        raise InputError(f"{target} is a device or a pipe; wanted a plain file")
     sweep(target)
     handle, temporary = _claim(target)
     try:
-        with open(handle, "wb", buffering=0):
+        with open(handle, "wb", buffering=0) as file:
             if target.exists():
                 os.fchmod(handle, stat.S_IMODE(target.stat().st_mode))
-            _write_all(handle, layout)
-            position = len(layout)
-            for offset, array in sections:
-                _write_all(handle, bytes(offset - position))
-                _write_all(handle, array.reshape(-1).view(np.uint8).data)
-                position = offset + array.nbytes
+            yield file
             os.fsync(handle)
             os.rename(temporary, target)
     except BaseException:
@@ -86,7 +95,6 @@ def write(path: str | os.PathLike[str], header: Mapping[str, Any], arrays: Array
             os.unlink(temporary)
         raise
     _sync_folder(target.parent)
-    return int(PREAMBLE.unpack_from(layout)[5])
 
 
 def read(path: str | os.PathLike[str], verify: Verify = "header") -> Stored:

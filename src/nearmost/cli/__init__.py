@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError, Parameter
 
-from nearmost.cli import bench, demo, index, inspect, search
+from nearmost.cli import analogy, bench, convert, demo, evaluate, index, inspect, search
 from nearmost.cli.faults import report, sentence
 from nearmost.errors import NearmostError
 
@@ -34,6 +34,7 @@ app = App(
         "  nearmost demo\n"
         "  nearmost index headlines.csv -o headlines.nearmost\n"
         '  nearmost search headlines.nearmost "confronting global challenges"\n'
+        "  nearmost analogy glove.nearmost king woman --minus man\n"
         "  nearmost info headlines.nearmost\n"
         "  nearmost verify headlines.nearmost\n"
     ),
@@ -41,6 +42,9 @@ app = App(
 for verb, arguments, examples in (
     (index.index, "INPUT... -o FILE [OPTIONS]", index.EXAMPLES),
     (search.search, "FILE QUERY... [OPTIONS]", search.EXAMPLES),
+    (analogy.analogy, "FILE KEY... [--minus KEY] [OPTIONS]", analogy.EXAMPLES),
+    (evaluate.evaluate, "FILE --analogies FILE | --pairs FILE [OPTIONS]", evaluate.EXAMPLES),
+    (convert.convert, "IN OUT [OPTIONS]", convert.EXAMPLES),
     (inspect.info, "FILE [OPTIONS]", inspect.INFO_EXAMPLES),
     (inspect.verify, "FILE... [OPTIONS]", inspect.VERIFY_EXAMPLES),
     (bench.bench, "VECTORS [OPTIONS]", bench.EXAMPLES),

@@ -77,7 +77,8 @@ def show_analogies(scores: AnalogyScores, *, as_json: bool) -> None:
         totals = {each.name: _plain(each) for each in sums}
         print_json({"sections": sections, **totals, "unknown": scores.unknown, "skipped": scores.skipped})
         return
-    lines = [*scores.sections, *sums] if scores.semantic.total and scores.syntactic.total else [*scores.sections, sums[2]]
+    both = scores.semantic.total and scores.syntactic.total
+    lines = [*scores.sections, *(sums if both else sums[2:])]
     width = max(len(printable(line.name)) for line in lines)
     digits = len(f"{scores.total.total:,}")
     for line in lines:

@@ -20,6 +20,7 @@ Examples:
   nearmost index headlines.csv -o headlines.nearmost
   nearmost index notes.tsv --text body --key id --encoder lsa -o notes.nearmost
   nearmost index 'corpus/*.txt' -o corpus.nearmost
+  nearmost index glove.6B.50d.txt.gz -o glove.nearmost
   nearmost index vectors.npy --keys words.txt --metric dot -o words.nearmost
 """
 
@@ -30,7 +31,7 @@ def index(
         Parameter(
             name="INPUT",
             help="Texts (.txt .csv .tsv .jsonl .json .parquet, also .gz .bz2 .xz .zst; - for stdin), which are "
-            "encoded, or one file of vectors (.npy .npz .parquet). Patterns such as 'corpus/*.txt' are expanded.",
+            "encoded, or one file of vectors (word2vec, GloVe, .npy .npz .parquet .hdf5 .safetensors, ...). Patterns such as 'corpus/*.txt' are expanded.",
         ),
     ],
     /,
@@ -72,6 +73,9 @@ def index(
     scratch: Annotated[
         str | None, Parameter(metavar="DIR", help="Where to keep what a build larger than memory needs.")
     ] = None,
+    lowercase: Annotated[
+        bool, Parameter(help="For vectors: make keys lower-case; of equal ones the first stays.")
+    ] = False,
     limit: Annotated[int | None, Parameter(metavar="N", help="Take the first rows only.")] = None,
     threads: Threads = 0,
     as_json: Json = False,
@@ -101,7 +105,15 @@ def index(
     }  # fmt: skip
     if vectors:
         with step("reading"):
-            rows = read_vectors(vectors[0], keys=keys, key=key or "key", on_duplicate=on_duplicate, limit=limit)
+            rows = read_vectors(
+                vectors[0],
+                keys=keys,
+                key=key or "key",
+                on_duplicate=on_duplicate,
+                lowercase=lowercase,
+                limit=limit,
+                n_threads=threads,
+            )
         with step("packing") as progress:
             built = Index.build(rows, encoder=loaded, progress=progress, **packing)
     else:

@@ -94,7 +94,7 @@ def ask(
 
 def show(
     opened: Index,
-    asked: dict[str, str],
+    asked: dict[str, Any],
     ids: list[int],
     scores: list[float],
     *,

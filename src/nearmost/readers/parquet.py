@@ -155,3 +155,9 @@ def _is_text(kind: Any) -> bool:
 
 def _first_line(error: Exception) -> str:
     return str(error).split("\n", 1)[0]
+
+
+def write_parquet(stream: Any, rows: NDArray[np.float32], keys: list[str]) -> None:
+    """Columns "key" and "vector", a list of as many numbers in every row."""
+    numbers = pa.FixedSizeListArray.from_arrays(pa.array(rows.reshape(-1), pa.float32()), rows.shape[1])
+    pq.write_table(pa.table({"key": pa.array(keys, pa.string()), "vector": numbers}), stream)

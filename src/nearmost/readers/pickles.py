@@ -12,7 +12,8 @@ from nearmost.errors import ReadError
 from nearmost.readers.arrays import npy_vectors, npz_vectors
 from nearmost.readers.blocks import whole
 from nearmost.readers.sources import Source
-from nearmost.readers.unpickle import Made, plain, unpickled
+from nearmost.readers.stack import Made
+from nearmost.readers.unpickle import plain, unpickled
 
 ROWS = ("vectors", "embeddings", "rows", "syn0")
 KEYS = ("keys", "labels", "words", "index_to_key", "index2word", "index2entity", "vocab", "tokens")

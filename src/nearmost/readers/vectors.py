@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -159,16 +159,23 @@ def read_vectors(
     if found is None:
         raise not_recognised(source)
     rows, own_keys = FORMATS[found](source, Wanted(vector, key, limit, mmap, errors, n_threads))
-    named = own_keys if keys is None else _keys(keys, limit)
+    named = renamed(own_keys, keys, limit, lowercase)
     if named is not None and len(named) != len(rows):
         raise ShapeError(f"{source.name}: {len(named)} keys were given for {len(rows)} rows; there must be one a row")
-    if lowercase and named is not None:
-        named = [each.lower() for each in named]
-        on_duplicate = "first" if on_duplicate == "error" else on_duplicate
+    if lowercase and on_duplicate == "error":
+        on_duplicate = "first"
     try:
         return Vectors.of(rows, named, on_duplicate=on_duplicate)
     except InputError as error:
         raise type(error)(f"{source.name}: {error}") from error
+
+
+def renamed(
+    own: Sequence[str] | None, keys: Path | Iterable[str] | None, limit: int | None, lowercase: bool
+) -> Sequence[str] | None:
+    """The keys that a caller wants in place of a file's own, or those; in lower case if so asked."""
+    named = own if keys is None else _keys(keys, limit)
+    return [key.lower() for key in named] if lowercase and named is not None else named
 
 
 def is_vectors(path: Path) -> bool:

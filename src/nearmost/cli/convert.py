@@ -1,0 +1,181 @@
+"""``nearmost convert``: from one file of vectors to another, an index among them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from nearmost.cli.index import check_output, save
+from nearmost.cli.options import Json, Threads
+from nearmost.cli.output import note, print_json
+from nearmost.cli.steps import step
+
+if TYPE_CHECKING:
+    from nearmost.values import Vectors
+
+EXAMPLES = """\
+Examples:
+  nearmost convert glove.6B.50d.txt.gz glove.nearmost
+  nearmost convert glove.nearmost glove.parquet
+  nearmost convert GoogleNews-vectors-negative300.bin.gz news.txt --limit 100000
+  nearmost convert model.kv model.bin
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command line asks for."""
+
+    format: str | None
+    keys: str | None
+    limit: int | None
+    lowercase: bool
+    on_duplicate: Literal["error", "first", "last"]
+    encoding: str
+    metric: str
+    threads: int
+
+
+def convert(
+    source: Annotated[str, Parameter(name="IN", help="Vectors of any format that nearmost reads, or an index.")],
+    target: Annotated[
+        str,
+        Parameter(
+            name="OUT",
+            help="What to write: .nearmost (an index), .bin (word2vec), .vec (its text), .txt (GloVe), .npy .npz "
+            ".parquet .safetensors; .bin .vec .txt .npy also .gz .bz2 .xz.",
+        ),
+    ],
+    /,
+    *,
+    format: Annotated[
+        str | None, Parameter(name="--format", metavar="NAME", help="Of OUT, where its name does not tell.")
+    ] = None,
+    keys: Annotated[str | None, Parameter(metavar="FILE", help="A text file with a key a line.")] = None,
+    limit: Annotated[int | None, Parameter(metavar="N", help="Take the first rows only.")] = None,
+    lowercase: Annotated[bool, Parameter(help="Make keys lower-case; of equal ones the first stays.")] = False,
+    on_duplicate: Annotated[
+        Literal["error", "first", "last"], Parameter(help="What to do where two rows have the same key.")
+    ] = "error",
+    encoding: Annotated[str, Parameter(metavar="NAME", help="Of the words in IN.")] = "utf-8",
+    metric: Annotated[
+        Literal["cosine", "euclidean", "dot", "manhattan", "hamming"], Parameter(help="Of an index: what near means.")
+    ] = "cosine",
+    force: Annotated[bool, Parameter(help="Replace OUT where it exists.")] = False,
+    threads: Threads = 0,
+    as_json: Json = False,
+) -> None:
+    """Convert vectors from one format to another, to an index or from one.
+
+    What IN holds tells its format, not its name. OUT is written whole or not
+    at all.
+    """
+    wanted = Wanted(format, keys, limit, lowercase, on_duplicate, encoding, metric, threads)
+    write = writer_of(target, format)
+    _check_target(source, target, force)
+    with step("reading"):
+        vectors = reader_of(source)(source, wanted)
+    write(vectors, target, wanted)
+    if as_json:
+        print_json({"path": target, "n_rows": len(vectors), "dim": vectors.dim})
+    else:
+        print(f"{target}: {len(vectors):,} rows x {vectors.dim}")
+
+
+def _read_vectors(source: str, wanted: Wanted) -> Vectors:
+    from nearmost.readers import read_vectors
+
+    return read_vectors(
+        source,
+        keys=wanted.keys,
+        limit=wanted.limit,
+        lowercase=wanted.lowercase,
+        on_duplicate=wanted.on_duplicate,
+        encoding=wanted.encoding,
+        n_threads=wanted.threads,
+    )
+
+
+def _read_index(source: str, wanted: Wanted) -> Vectors:
+    from nearmost.index import Index
+    from nearmost.readers.vectors import renamed
+    from nearmost.values import Vectors
+
+    with Index.open(source) as opened:
+        if opened.texts is not None:
+            note(f"{source} keeps texts, which a file of vectors has no room for: keys and vectors are written")
+        held = opened.vectors()
+    rows = held.rows[: wanted.limit]
+    named = renamed(held.keys[: len(rows)], wanted.keys, wanted.limit, wanted.lowercase)
+    on_duplicate = "first" if wanted.lowercase and wanted.on_duplicate == "error" else wanted.on_duplicate
+    unnamed = held.keys.strings is None and wanted.keys is None
+    return Vectors.of(rows, None if unnamed else named, on_duplicate=on_duplicate)
+
+
+def _write_vectors(vectors: Vectors, target: str, wanted: Wanted) -> None:
+    from nearmost.writers import format_of, keys_beside, write_vectors
+
+    with step("writing"):
+        write_vectors(target, vectors, format=wanted.format)
+    if format_of(target, wanted.format) == "npy" and vectors.keys.strings is not None:
+        note(f"the keys are in {keys_beside(target)}, a line each: .npy has no room for them")
+
+
+def _write_index(vectors: Vectors, target: str, wanted: Wanted) -> None:
+    from nearmost.index import Index
+
+    with step("packing") as progress:
+        built = Index.build(vectors, metric=wanted.metric, n_threads=wanted.threads, progress=progress)
+    save(built, target)
+
+
+Read = Callable[[str, Wanted], Any]
+Write = Callable[[Any, str, Wanted], None]
+READERS: list[tuple[Callable[[str], bool], Read]] = []
+"""Who reads what, the first whose question is answered with yes: another program's index is a line here."""
+WRITERS: dict[str, Write] = {".nearmost": _write_index}
+"""Who writes what, by suffix; everything else is ``write_vectors``."""
+
+
+def reader_of(source: str) -> Read:
+    """What reads this file."""
+    return next((read for knows, read in READERS if knows(source)), _read_vectors)
+
+
+def writer_of(target: str, format: str | None) -> Write:
+    """What writes this file. Raises InputError, before anything is read, where nothing does."""
+    from nearmost.writers import format_of
+
+    found = None if format is not None else WRITERS.get(os.path.splitext(target.lower())[1])
+    if found is None:
+        format_of(target, format)
+    return found or _write_vectors
+
+
+def _is_index(source: str) -> bool:
+    from nearmost.store import MAGIC
+
+    if not os.path.isfile(source):
+        return False
+    with open(source, "rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
+
+
+READERS.append((_is_index, _read_index))
+
+
+def _check_target(source: str, target: str, force: bool) -> None:
+    from nearmost.errors import InputError
+
+    if os.path.exists(target) and os.path.exists(source) and os.path.samefile(source, target):
+        raise InputError(f"{target} is the file that is read; name another")
+    if target.lower().endswith(".nearmost") and not force:
+        check_output(target)
+    elif os.path.exists(target) and not force:
+        raise InputError(f"{target} exists and is left as it is: name another file, or say --force")
+    elif not os.path.isdir(os.path.dirname(target) or "."):
+        raise InputError(f"there is no folder {os.path.dirname(target)!r} to write to; make it first")
