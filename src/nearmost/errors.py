@@ -23,8 +23,11 @@ The built-in class in brackets is a second base, so ``except ValueError`` works 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 
 class NearmostError(Exception):

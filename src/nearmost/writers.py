@@ -31,8 +31,8 @@ def write_vectors(path: Path, vectors: Vectors | ArrayLike, *, format: str | Non
     """Writes vectors and their keys to a file that ``read_vectors``, and the programs that the format is of, read.
 
     ``format``: "word2vec" (its binary; .bin), "word2vec-text" (.vec), "glove" (.txt), "npy", "npz", "parquet" or
-    "safetensors"; without it the name tells. Names that end in .gz, .bz2 or .xz are compressed. Numbers in text have the
-    digits that give the same float32 again. .npy has no room for keys: they go to a file of lines beside it,
+    "safetensors"; without it the name tells. Names that end in .gz, .bz2 or .xz are compressed. Numbers in text
+    have the digits that give the same float32 again. .npy has no room for keys: they go to a file of lines beside it,
     ``words.keys.txt`` for ``words.npy``. Safetensors has the array "vectors", and in its metadata "keys", a JSON list.
     Raises InputError where a key cannot be written: word2vec's formats end a word at a blank, text ends at a line end.
     """

@@ -31,7 +31,8 @@ def index(
         Parameter(
             name="INPUT",
             help="Texts (.txt .csv .tsv .jsonl .json .parquet, also .gz .bz2 .xz .zst; - for stdin), which are "
-            "encoded, or one file of vectors (word2vec, GloVe, .npy .npz .parquet .hdf5 .safetensors, ...). Patterns such as 'corpus/*.txt' are expanded.",
+            "encoded, or one file of vectors (word2vec, GloVe, .npy .npz .parquet .hdf5 .safetensors, ...). "
+            "Patterns such as 'corpus/*.txt' are expanded.",
         ),
     ],
     /,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from nearmost.errors import ReadError
@@ -33,7 +34,7 @@ SUFFIXES = {
 
 def recognised(source: Source) -> str | None:
     """The format of a file of vectors, "glove" or "npy" say, or None for anything else."""
-    if source.is_archive() and is_arrays(source.name):
+    if os.path.isfile(source.name) and source.is_archive() and is_arrays(source.name):
         return "npz"
     first = head(source, LOOKED_AT)
     for magic, name in MAGICS.items():
@@ -84,7 +85,7 @@ def _fits(body: bytes, dim: int, ended: bool) -> bool:
     """Whether the first line that is there looks like a word and dim numbers; its end may lie further on."""
     lines = sample_of(body, ended=ended)
     if not lines:
-        return True  # a header and nothing else: the reader says so
+        return False
     fields = lines[0].split()
     if len(fields) > dim:
         return bool(NUMBER.fullmatch(fields[-1]))

@@ -13,7 +13,21 @@ from nearmost.errors import ReadError
 
 DTYPE = re.compile(r"([<>=|]?)([fiubUS])(\d{1,9})")
 NUMPY = {"_reconstruct", "scalar", "_frombuffer", "ndarray", "dtype", "float32", "float64", "float16", "int64", "int32"}
-PLAIN = {"object", "list", "dict", "float", "int", "str", "set", "tuple", "bytearray", "bytes", "bool", "NoneType"}
+PLAIN = {
+    "object",
+    "list",
+    "dict",
+    "float",
+    "int",
+    "str",
+    "set",
+    "tuple",
+    "bytearray",
+    "bytes",
+    "bool",
+    "NoneType",
+    "hash",
+}
 NAMES = {"collections": {"OrderedDict", "defaultdict"}, "_codecs": {"encode"}, "copyreg": {"_reconstructor"}}
 NAMES |= {"copy_reg": NAMES["copyreg"], "builtins": PLAIN, "__builtin__": PLAIN}
 
@@ -88,7 +102,7 @@ class Machine:
         top = module.partition(".")[0]
         known = (
             (top == "numpy" and (name in NUMPY or module.startswith("numpy.random")))
-            or (top == "gensim" and name[:1].isupper())
+            or (top == "gensim" and (name[:1].isupper() or name == "call_on_class_only"))
             or name in NAMES.get(module, ())
         )
         if not known:

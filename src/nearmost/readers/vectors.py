@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nearmost.encoders.safetensors import parse_safetensors
 from nearmost.errors import EncoderError, InputError, MissingExtraError, ReadError, ShapeError
+from nearmost.readers.archives import split_member
 from nearmost.readers.arrays import matrix_among, npy_vectors, npz_vectors
 from nearmost.readers.bigann import bigann_vectors
 from nearmost.readers.blocks import whole
@@ -188,7 +189,7 @@ def is_vectors(path: Path) -> bool:
     name, suffix = os.fspath(path), suffix_of(path)
     if suffix in (".npy", ".npz"):
         return True
-    if suffix in TABLES or name == STDIN or (not os.path.isfile(name) and suffix not in SUFFIXES):
+    if suffix in TABLES or name == STDIN or (not os.path.isfile(split_member(name)[0]) and suffix not in SUFFIXES):
         return False
     source = Source(path)
     try:
