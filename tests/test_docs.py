@@ -23,7 +23,7 @@ API = (ROOT / "docs" / "api.md").read_text()
 ROWS = dict(re.findall(r"^\| \[?`([^`]+)`.*?\| (.*) \|$", API, re.MULTILINE))
 ROOMS = (nearmost.bench, nearmost.plots)
 """Rooms with a face of their own, imported as ``from nearmost import bench``."""
-VERBS = ("index", "search", "info", "verify", "bench", "demo")
+VERBS = ("index", "search", "analogy", "evaluate", "convert", "info", "verify", "bench", "demo")
 
 
 def members(name: str) -> list[str]:

@@ -119,8 +119,7 @@ class Index:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the index to this file, whole or not at all: whatever happens, the old or the new one is there."""
-        parts = self._parts()
-        self._lies_at(path, store.write(path, parts.header(), parts.arrays()))
+        self._lies_at(path, store.write(path, self._parts().header(), self._parts().arrays()))
 
     def search(
         self,

@@ -22,7 +22,10 @@ def analogy(
     /,
     *,
     minus: Annotated[
-        list[str] | None, Parameter(metavar="KEY", help="The key of a row to take away; may be said more than once.")
+        list[str] | None,
+        Parameter(
+            metavar="KEY", negative_iterable=(), help="The key of a row to take away; may be said more than once."
+        ),
     ] = None,
     k: K = 10,
     recall: Annotated[float, Parameter(metavar="R", help="Share of the nearest to find; 1 is exact.")] = 0.95,
