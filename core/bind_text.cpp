@@ -36,9 +36,7 @@ std::optional<std::tuple<size_t, int, uint64_t>> parse_text_lines(const Text& te
   require(lines.shape(0) == n && dim > 0, "nearmost: lines and rows do not fit together");
   Span* const spans = spans_of(lines);
   BadLine bad{n, Fault::none, 0};
-  run([&] {
-    return parse_lines(bytes_of(text), spans, n, dim, rows.data(), &bad, n_threads, poll_with(progress));
-  });
+  run([&] { return parse_lines(bytes_of(text), spans, n, dim, rows.data(), &bad, n_threads, poll_with(progress)); });
   if (bad.row == n) return std::nullopt;
   return std::tuple(bad.row, int(bad.fault), bad.at);
 }

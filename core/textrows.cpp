@@ -59,8 +59,9 @@ const uint8_t* read_digits(const uint8_t* at, const uint8_t* stop, const uint8_t
       if (n == 0) return at;
       bytes <<= 64 - 8 * n;  // zeros go in front
       bytes = bytes * 10 + (bytes >> 8);
-      bytes = ((bytes & 0x000000ff000000ffu) * 0x000f424000000064u + ((bytes >> 16) & 0x000000ff000000ffu) *
-               0x0000271000000001u) >> 32;
+      bytes = ((bytes & 0x000000ff000000ffu) * 0x000f424000000064u +
+               ((bytes >> 16) & 0x000000ff000000ffu) * 0x0000271000000001u) >>
+              32;
       *digits = *digits * kTens[n] + bytes;
       at += n;
       if (n < 8) return at;
@@ -131,8 +132,7 @@ bool parse_plain(const uint8_t* start, const uint8_t* stop, size_t dim, float* n
 }
 
 // From the end: the last dim fields are the numbers, and what stands before them is the word.
-Line parse_backwards(const uint8_t* start, const uint8_t* stop, size_t dim, float* numbers, Span* word,
-                     Bytes text) {
+Line parse_backwards(const uint8_t* start, const uint8_t* stop, size_t dim, float* numbers, Span* word, Bytes text) {
   const uint8_t* end = stop;
   for (size_t i = dim; i-- > 0;) {
     while (end > start && blank(end[-1])) --end;

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "flat.h"
@@ -13,6 +15,7 @@
 #include "kernels.h"
 #include "keys.h"
 #include "partition.h"
+#include "textrows.h"
 
 namespace {
 
@@ -210,11 +213,51 @@ void walk(Source& source) {
     if (ids[i] < -1 || ids[i] >= int64_t(n)) __builtin_trap();
 }
 
+// Text made of what numbers are made of, so that lines are often whole; what is read must be what strtod reads.
+void read_text(Source& source) {
+  static const char kLetters[] = "0123456789012345.. \n\n\te-+\rw";
+  const size_t n = source.below(400), dim = 1 + source.below(4);
+  auto text = source.array<uint8_t>(n);
+  const bool numbers = source.byte() & 3;
+  for (size_t i = 0; numbers && i < n; ++i) text[i] = uint8_t(kLetters[text[i] % (sizeof kLetters - 1)]);
+  const Bytes bytes = {text.get(), n};
+  const size_t most = count_lines(bytes);
+  std::unique_ptr<Span[]> spans(new Span[most]);
+  const size_t found = find_lines(bytes, source.byte() & 7 ? most : most / 2, spans.get());
+  if (found > most) __builtin_trap();
+  const std::vector<Span> lines(spans.get(), spans.get() + found);
+  std::unique_ptr<float[]> rows(new float[found * dim]);
+  BadLine bad;
+  parse_lines(bytes, spans.get(), found, dim, rows.get(), &bad, 1, nullptr);
+  for (size_t row = 0; row < bad.row; ++row) {
+    if (spans[row].start > spans[row].stop || spans[row].stop > n) __builtin_trap();
+    const char* end = reinterpret_cast<const char*>(text.get()) + lines[row].stop;
+    const std::string rest(reinterpret_cast<const char*>(text.get()) + spans[row].stop, end);
+    const char* at = rest.c_str();
+    for (size_t i = 0; i < dim; ++i) {
+      char* after;
+      const float value = float(std::strtod(at, &after));
+      if (after == at || std::memcmp(&value, &rows[row * dim + i], sizeof value) != 0) __builtin_trap();
+      at = after;
+    }
+  }
+  std::vector<uint64_t> offsets(bad.row + 1);
+  for (size_t row = 0; row < bad.row; ++row) offsets[row + 1] = offsets[row] + spans[row].stop - spans[row].start;
+  std::unique_ptr<uint8_t[]> words(new uint8_t[offsets[bad.row]]);
+  if (!gather(bytes, spans.get(), bad.row, offsets.data(), words.get())) __builtin_trap();
+  size_t stop;
+  const size_t records = n / (4 * dim + 1);
+  std::unique_ptr<Span[]> names(new Span[records]);
+  std::unique_ptr<float[]> values(new float[records * dim]);
+  if (parse_records(bytes, source.below(n + 1), records, dim, names.get(), values.get(), &stop) > records || stop > n)
+    __builtin_trap();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Source source(data, size);
-  switch (source.byte() % 4) {
+  switch (source.byte() % 5) {
     case 0:
       find(source);
       break;
@@ -224,8 +267,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case 2:
       look_in_lists(source);
       break;
-    default:
+    case 3:
       walk(source);
+      break;
+    default:
+      read_text(source);
   }
   return 0;
 }
