@@ -70,6 +70,8 @@ bench: $(VENV)/peers
 	$(BIN)/python benchmarks/exact_search.py
 	NEARMOST_BENCH_THREADS=2 $(BIN)/python benchmarks/exact_search.py
 	$(BIN)/python benchmarks/open_and_share.py --megabytes $(if $(QUICK),100,1000)
+	@$(PIP) install pandas
+	$(BIN)/python benchmarks/words.py
 
 docs: $(VENV)/testing
 	$(BIN)/python -m pytest tests/test_docs.py

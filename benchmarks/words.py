@@ -2,9 +2,9 @@
 
     python benchmarks/words.py [--rounds 3] [--questions 500] [--json]
 
-Files of 400,000 x 50 are made first, from real phrase vectors where they are at hand. Seconds are of CPU, on one thread,
-medians of rounds in which the libraries take turns; what they read is compared. Libraries that are not installed are
-left out.
+Files of 400,000 x 50 are made first, from real phrase vectors where they are at hand. Seconds are of CPU, on one
+thread, medians of rounds in which the libraries take turns; what they read is compared. Libraries that are not
+installed are left out.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def phrases() -> tuple[str, nm.Vectors]:
         rows = np.random.default_rng(0).normal(size=(N, DIM)).astype(np.float32)
         return "random 400,000 x 50", nm.Vectors.of(rows, [f"word{row}" for row in range(N)])
     rows = np.load(folder / "phrases-400k-50.f16.npy")[:N].astype(np.float32)
-    words = lzma.open(folder / "phrases-400k.txt.xz", "rt", encoding="utf-8").read().split("\n")[:N]
+    words = lzma.decompress((folder / "phrases-400k.txt.xz").read_bytes()).decode().split("\n")[:N]
     return "phrases 400,000 x 50", nm.Vectors.of(rows, [word.replace(" ", "_") for word in words])
 
 

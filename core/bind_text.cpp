@@ -17,11 +17,6 @@ Span* spans_of(const Spans& spans) {
   return reinterpret_cast<Span*>(spans.data());
 }
 
-size_t lines_in(const Text& text) {
-  nb::gil_scoped_release free;
-  return count_lines(bytes_of(text));
-}
-
 size_t find_text_lines(const Text& text, const Spans& lines) {
   Span* const out = spans_of(lines);
   nb::gil_scoped_release free;
@@ -73,7 +68,6 @@ size_t write_text_numbers(const Array<const float, 2>& rows, const Array<uint8_t
 }  // namespace
 
 void bind_text(nb::module_& m) {
-  m.def("count_lines", &lines_in, "text"_a);
   m.def("find_lines", &find_text_lines, "text"_a, "lines"_a);
   m.def("parse_lines", &parse_text_lines, "text"_a, "lines"_a, "rows"_a, "n_threads"_a, "progress"_a.none());
   m.def("parse_records", &parse_word_records, "text"_a, "start"_a, "words"_a, "rows"_a);

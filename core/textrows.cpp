@@ -40,7 +40,7 @@ Number read_slowly(const uint8_t* from, const uint8_t* to, int64_t exponent) {
     const uint8_t* const point = std::find_if(from, to, [](uint8_t c) { return c == '.' || (c | 32) == 'e'; });
     const uint8_t* const lead = std::find_if(from, to, [](uint8_t c) { return c >= '1' && c <= '9'; });
     const bool small = exponent + (point - lead) < 0;
-    return {0, small ? Fault::none : Fault::not_finite, to};
+    return {*from == '-' ? -0.0f : 0.0f, small ? Fault::none : Fault::not_finite, to};
   }
   if (error != std::errc() || end != reinterpret_cast<const char*>(to)) return {0, Fault::no_number, from};
   return rounded(value, to);
@@ -150,18 +150,6 @@ Line parse_backwards(const uint8_t* start, const uint8_t* stop, size_t dim, floa
 }
 
 }  // namespace
-
-size_t count_lines(Bytes text) {
-  size_t n = 0;
-  const uint8_t *at = text.data, *stop = text.data + text.n;
-  while (at < stop) {
-    const void* end = std::memchr(at, '\n', size_t(stop - at));
-    ++n;
-    if (!end) break;
-    at = static_cast<const uint8_t*>(end) + 1;
-  }
-  return n;
-}
 
 size_t find_lines(Bytes text, size_t most, Span* lines) {
   size_t n = 0;

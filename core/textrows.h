@@ -21,9 +21,6 @@ struct Span {
 
 enum class Fault { none, few_numbers, no_number, not_finite };
 
-// Lines, the last one too where it does not end.
-size_t count_lines(Bytes text);
-
 // The spans of up to `most` lines that are not blank, without their ends. Returns how many there are.
 size_t find_lines(Bytes text, size_t most, Span* lines);
 

@@ -221,7 +221,7 @@ void read_text(Source& source) {
   const bool numbers = source.byte() & 3;
   for (size_t i = 0; numbers && i < n; ++i) text[i] = uint8_t(kLetters[text[i] % (sizeof kLetters - 1)]);
   const Bytes bytes = {text.get(), n};
-  const size_t most = count_lines(bytes);
+  const size_t most = n + 1;
   std::unique_ptr<Span[]> spans(new Span[most]);
   const size_t found = find_lines(bytes, source.byte() & 7 ? most : most / 2, spans.get());
   if (found > most) __builtin_trap();

@@ -9,6 +9,7 @@ import io
 import json
 import lzma
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -114,10 +115,14 @@ def compress(data: bytes, kind: str) -> bytes:
         zstandard = pytest.importorskip("zstandard", reason="needs the extra 'zstd'")
         half = len(data) // 2  # two frames, as parallel compressors write
         return b"".join(zstandard.ZstdCompressor().compress(part) for part in (data[:half], data[half:]))
+    if kind == "zip":
+        with zipfile.ZipFile(packed := io.BytesIO(), "w") as archive:
+            archive.writestr("texts.json", data)
+        return packed.getvalue()
     return {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}[kind](data)
 
 
-@pytest.mark.parametrize("kind", ["gz", "bz2", "xz", "zst"])
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz", "zst", "zip"])
 @pytest.mark.parametrize("suffix", [True, False])
 def test_compression_is_recognised_with_and_without_its_suffix(tmp_path: Path, kind: str, suffix: bool) -> None:
     data = json.dumps([{"text": text} for text in TEXTS]).encode()

@@ -135,8 +135,8 @@ def _header(source: Source, block: Bytes) -> tuple[int, int, int]:
 
 
 def _part(source: Source, block: Bytes, line: int, dim: int, most: int | None, n_threads: int) -> Part:
-    n_lines = _core.count_lines(block)
-    spans = np.empty((n_lines if most is None else min(n_lines, most), 2), dtype=np.uint64)
+    room = len(block) // (2 * dim) + 1  # a number takes two bytes with the blank before it; shorter lines are errors
+    spans = np.empty((room if most is None else min(room, most), 2), dtype=np.uint64)
     spans = spans[: _core.find_lines(block, spans)]
     whole = spans.copy()
     rows = np.empty((len(spans), dim), dtype=np.float32)
