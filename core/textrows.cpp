@@ -223,8 +223,14 @@ size_t write_numbers(const float* rows, size_t n, size_t dim, uint8_t* out, uint
   char* at = reinterpret_cast<char*>(out);
   for (size_t row = 0; row < n; ++row) {
     for (size_t i = 0; i < dim; ++i) {
-      *at++ = ' ';
-      at = std::to_chars(at, at + kLongestNumber - 1, rows[row * dim + i]).ptr;
+      const float number = rows[row * dim + i];
+      char* const from = at + 1;
+      *at = ' ';
+      at = std::to_chars(from, from + kLongestNumber - 1, number).ptr;
+      // 7.038531e-26 is so near the middle between two float32s that whoever reads it by way of float64 gets the other.
+      const uint8_t* const end = reinterpret_cast<const uint8_t*>(at);
+      if (read_number(reinterpret_cast<const uint8_t*>(from), end, end).value != number)
+        at = std::to_chars(from, from + kLongestNumber - 1, number, std::chars_format::scientific, 8).ptr;
     }
     ends[row] = uint64_t(reinterpret_cast<uint8_t*>(at) - out);
   }

@@ -46,7 +46,7 @@ bool gather(Bytes text, const Span* spans, size_t n, const uint64_t* offsets, ui
 // Bytes that write_lines may need for a number and the space after it.
 constexpr size_t kLongestNumber = 17;
 
-// Writes each row as numbers with the fewest digits that give the same float32 again, between spaces: ends (n,) is
+// Writes each row as numbers that parse_lines reads as the same float32s, with few digits, after spaces: ends (n,) is
 // where each row stops. `out` has room for n * dim * kLongestNumber bytes. Returns the bytes written.
 size_t write_numbers(const float* rows, size_t n, size_t dim, uint8_t* out, uint64_t* ends);
 

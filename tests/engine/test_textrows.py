@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nearmost import _core
@@ -21,6 +21,7 @@ def parse(text: bytes, dim: int):
 
 
 @settings(deadline=None, max_examples=500)
+@example([float(np.float32(7.0385307e-26)), -float(np.float32(7.0385307e-26))])
 @given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=40))
 def test_what_is_written_is_read_back_to_the_last_bit(values):
     rows = np.array([values], dtype=np.float32)
