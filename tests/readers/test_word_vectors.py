@@ -61,9 +61,9 @@ TEXTS = {
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_text_is_recognised_whatever_its_name_and_its_blanks(tmp_path: Path, name: str) -> None:
-    path = tmp_path / "words"
-    path.write_bytes(TEXTS[name].encode())
-    check(path)
+    for path in (tmp_path / "words", tmp_path / "words.bin", tmp_path / "words.h5"):
+        path.write_bytes(TEXTS[name].encode())
+        check(path)
 
 
 @pytest.mark.parametrize("end", [b"", b"\n"])
@@ -191,6 +191,8 @@ def test_other_encodings_are_read_and_asked_for(tmp_path: Path) -> None:
     assert list(read_vectors(path, encoding="latin-1").keys) == words
     assert list(read_vectors(path, errors="replace").keys)[1] == "na\ufffdve"
     path.write_bytes(lines(words=words).encode("utf-16"))
+    with pytest.raises(ReadError, match=r'words\.txt:1: is UTF-16, not utf-8; say encoding="utf-16"'):
+        read_vectors(path)
     assert list(read_vectors(path, encoding="utf-16").keys) == words
     path.write_bytes(binary().replace("naïve".encode(), b"na\xefve"))
     with pytest.raises(ReadError, match="word 2: the word"):

@@ -10,9 +10,10 @@ from nearmost.readers.archives import is_arrays
 from nearmost.readers.bigann import bigann_of
 from nearmost.readers.blocks import head, is_utf8
 from nearmost.readers.sources import Source, suffix_of
-from nearmost.readers.wordtext import HEADER, NUMBER, numbers_a_line, refuse_bare_numbers, sample_of
+from nearmost.readers.wordtext import HEADER, NUMBER, numbers_a_line, sample_of
 
 LOOKED_AT = 1 << 18
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 MAGICS = {
     b"\x93NUMPY": "npy",
     b"PAR1": "parquet",
@@ -44,12 +45,11 @@ def recognised(source: Source) -> str | None:
         return "pickle"
     if len(first) > 9 and first[8:9] == b"{" and 1 < int.from_bytes(first[:8], "little") < 1 << 40:
         return "safetensors"
-    named = SUFFIXES.get(suffix_of(source.name))
-    if named is not None:
-        return named
+    if first[:2] in UTF_16 and is_utf8(source.encoding):
+        raise source.error(1, f'is UTF-16, not {source.encoding}; say encoding="utf-16"')
     if bigann_of(source, first) is not None:
         return "bigann"
-    return _of_text(source, first)
+    return _of_text(source, first) or SUFFIXES.get(suffix_of(source.name))
 
 
 def _of_text(source: Source, first: bytes) -> str | None:
@@ -72,7 +72,6 @@ def _of_text(source: Source, first: bytes) -> str | None:
     lines = sample_of(first, ended=ended)
     if not lines or b"\0" in first:
         return None
-    refuse_bare_numbers(source, lines)
     return "glove" if numbers_a_line(lines) >= 2 else None
 
 

@@ -44,7 +44,9 @@ def word_text(
                 said, dim, start = _header(source, block)
                 block, line = block[start:], line + 1
             else:
-                dim = numbers_a_line(sample_of(block[: 1 << 20].tobytes(), ended=len(block) <= 1 << 20))
+                lines = sample_of(block[: 1 << 20].tobytes(), ended=len(block) <= 1 << 20)
+                _refuse_bare_numbers(source, lines)
+                dim = numbers_a_line(lines)
                 if dim == 0:
                     raise source.error(1, "does not hold a word and its numbers; wanted: the 0.418 0.24968 ...")
         most = None if limit is None else limit - n_rows
@@ -177,7 +179,7 @@ def _line_at(block: Bytes, position: int, line: int) -> int:
     return line + int(np.count_nonzero(block[:position] == ord("\n")))
 
 
-def refuse_bare_numbers(source: Source, lines: list[bytes]) -> None:
+def _refuse_bare_numbers(source: Source, lines: list[bytes]) -> None:
     """Raises ReadError for a table of numbers without words, whose first column would be taken for the words."""
     fields = [line.split() for line in lines]
     if len(fields) > 1 and all(NUMBER.fullmatch(one) and b"." in one for each in fields for one in each):
