@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -133,14 +133,6 @@ def _write_index(vectors: Vectors, target: str, wanted: Wanted) -> None:
     save(built, target)
 
 
-Read = Callable[[str, Wanted], Any]
-Write = Callable[[Any, str, Wanted], None]
-READERS: list[tuple[Callable[[str], bool], Read]] = []
-"""Who reads what, the first whose question is answered with yes: another program's index is a line here."""
-WRITERS: dict[str, Write] = {".nearmost": _write_index}
-"""Who writes what, by suffix; everything else is ``write_vectors``."""
-
-
 def reader_of(source: str) -> Read:
     """What reads this file."""
     return next((read for knows, read in READERS if knows(source)), _read_vectors)
@@ -165,7 +157,12 @@ def _is_index(source: str) -> bool:
         return file.read(len(MAGIC)) == MAGIC
 
 
-READERS.append((_is_index, _read_index))
+Read = Callable[[str, Wanted], "Vectors"]
+Write = Callable[["Vectors", str, Wanted], None]
+READERS: list[tuple[Callable[[str], bool], Read]] = [(_is_index, _read_index)]
+"""Who reads what, the first whose question is answered with yes: another program's index is a line here."""
+WRITERS: dict[str, Write] = {".nearmost": _write_index}
+"""Who writes what, by suffix; everything else is ``write_vectors``."""
 
 
 def _check_target(source: str, target: str, force: bool) -> None:

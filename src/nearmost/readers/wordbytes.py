@@ -14,6 +14,8 @@ from nearmost.readers.sources import Source
 from nearmost.readers.wordtext import HEADER, Part, gathered, joined, no_word, not_utf8
 from nearmost.strings import Strings
 
+SHOWN = 30
+
 
 def word_bytes(source: Source, *, limit: int | None, errors: str) -> tuple[NDArray[np.float32], Strings]:
     """The rows and words of a word2vec binary. Raises ReadError, naming the word, where one is cut short."""
@@ -77,6 +79,3 @@ def _part(
         word = data[int(offsets[row]) : int(offsets[row + 1])].tobytes()
         raise ReadError(f"{source.name}: word {before + row + 1:,}: {no_word(word)}")
     return Part(rows, data, offsets)
-
-
-SHOWN = 30
