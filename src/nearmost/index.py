@@ -293,8 +293,7 @@ def _unpickle(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Index:
     return Index(Contents.of(header, arrays))
 
 
-def _reopen(path: Path, checksum: int) -> Index:
-    """What unpickling calls: the file must still be the one that was pickled."""
+def _reopen(path: Path, checksum: int) -> Index:  # what unpickling calls: it must be the file that was pickled
     index = Index.open(path)
     if index._checksum != checksum:
         raise InputError(f"{path} has been replaced since the index was pickled; open it afresh")
