@@ -96,6 +96,7 @@ inline Panels panels_of(const Array<const uint8_t, 4>& codes, const Maybe<const 
   return {codes.data(), pointer(scales, {blocks, kPanelRows}), pointer(biases, {blocks, kPanelRows}), blocks};
 }
 
+void bind_keys(nb::module_& m);
 void bind_partition(nb::module_& m);
 void bind_graph(nb::module_& m);
 void bind_text(nb::module_& m);

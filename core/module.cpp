@@ -1,7 +1,6 @@
-// The Python module: a table of contents; bind_partition.cpp and bind_graph.cpp hold those of partitions and graphs.
-// Arrays come checked; shapes are checked again here, since a wrong one would be read past its end.
+// The Python module: a table of contents, of which the bind_*.cpp hold parts. Arrays come checked; shapes are checked
+// again here, since a wrong one would be read past its end.
 #include <nanobind/stl/optional.h>
-#include <nanobind/stl/pair.h>
 
 #include <cmath>
 
@@ -85,30 +84,6 @@ void search_some(int metric, size_t dim, const AnyRows& values, const Maybe<cons
   });
 }
 
-StringTable table_of(const Array<const uint8_t, 1>& data, const Array<const uint64_t, 1>& offsets) {
-  require(offsets.shape(0) > 0, "nearmost: offsets are empty");
-  return {data.data(), data.shape(0), offsets.data(), offsets.shape(0) - 1};
-}
-
-std::optional<std::pair<size_t, size_t>> hash_strings(const Array<const uint8_t, 1>& data,
-                                                      const Array<const uint64_t, 1>& offsets,
-                                                      const Array<uint32_t, 1>& slots) {
-  const StringTable keys = table_of(data, offsets);
-  require(keys.n < kEmptySlot && slots.shape(0) > keys.n, "nearmost: too few slots for the keys");
-  for (size_t i = 0; i <= keys.n; ++i)
-    require(keys.offsets[i] <= keys.n_bytes && (i == 0 || keys.offsets[i - 1] <= keys.offsets[i]),
-            "nearmost: offsets are out of order");
-  const auto clash = hash_keys(keys, slots.data(), slots.shape(0));
-  if (clash.first == keys.n) return std::nullopt;
-  return clash;
-}
-
-int64_t find_string(const Array<const uint8_t, 1>& data, const Array<const uint64_t, 1>& offsets,
-                    const Array<const uint32_t, 1>& slots, const nb::bytes& key) {
-  return find_key(table_of(data, offsets), slots.data(), slots.shape(0), reinterpret_cast<const uint8_t*>(key.c_str()),
-                  key.size());
-}
-
 uint32_t checksum(const Array<const uint8_t, 1>& bytes, uint32_t start) {
   nb::gil_scoped_release free;
   return kernels().crc32c(start, bytes.data(), bytes.shape(0));
@@ -129,12 +104,11 @@ bool all_finite(const Array<const float, 1>& numbers) {
 }  // namespace
 
 NB_MODULE(_core, m) {
+  nb::set_leak_warnings(false);  // an index may well live as long as the interpreter does
   m.doc() = "Arithmetic on arrays that the caller owns.";
   m.def("isa", [] { return kernels().name; });
   m.def("crc32c", &checksum, "bytes"_a, "start"_a = 0);
   m.def("all_finite", &all_finite, "numbers"_a);
-  m.def("hash_keys", &hash_strings, "data"_a, "offsets"_a, "slots"_a);
-  m.def("find_key", &find_string, "data"_a, "offsets"_a, "slots"_a, "key"_a);
   m.def("pack", &pack_rows, "metric"_a, "dim"_a, "rows"_a, "row_scales"_a.none(), "panels"_a, "norms"_a.none(),
         "scales"_a.none(), "offsets"_a.none(), "bounds"_a.none(), "n_threads"_a, "progress"_a.none());
   m.def("search", &search_rows, "metric"_a, "n_rows"_a, "dim"_a, "rows"_a.none(), "row_scales"_a.none(), "panels"_a,
@@ -142,6 +116,7 @@ NB_MODULE(_core, m) {
         "scores"_a, "n_threads"_a, "progress"_a.none());
   m.def("search_among", &search_some, "metric"_a, "dim"_a, "rows"_a, "row_scales"_a.none(), "norms"_a.none(), "which"_a,
         "queries"_a, "ids"_a, "scores"_a, "n_threads"_a, "progress"_a.none());
+  bind_keys(m);
   bind_partition(m);
   bind_graph(m);
   bind_text(m);

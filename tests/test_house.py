@@ -27,7 +27,7 @@ FLOORS = [
     {"flat", "calibrate", "turning", "digits", "partition", "partitioning", "graph", "graphing", "packing"},
     {"encoders", "readers", "noise", "reports"},
     {"contents", "building", "index", "nearest", "analogy", "evaluate", "writers"},
-    {"stdlib_docs"},
+    {"stdlib_docs", "compat"},
     {"bench"},
     {"plots"},
     {"cli"},
