@@ -107,7 +107,8 @@ def read_model(model: Any) -> tuple[Vectors, Sequence[Label]]:
     labels, rows = getattr(model, "index_to_key", None), getattr(model, "vectors", None)
     if labels is None or rows is None:
         raise InputError(f"{type(model).__name__} is no Word2Vec, Doc2Vec, FastText or KeyedVectors of gensim 4")
-    labels = list(labels)
-    copied = np.array(rows[: len(labels)], dtype=np.float32)
+    named = [row for row, label in enumerate(labels) if label is not None]  # room that was made and never filled
+    labels = [labels[row] for row in named]
+    copied = np.array(rows[named], dtype=np.float32)
     numbered = all(isinstance(label, int | np.integer) and label == row for row, label in enumerate(labels))
     return Vectors.of(copied, None if numbered else map(str, labels)), labels
