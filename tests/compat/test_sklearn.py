@@ -18,6 +18,7 @@ from sklearn.metrics import adjusted_rand_score  # noqa: E402
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsTransformer, NearestNeighbors  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.utils.estimator_checks import check_estimator  # noqa: E402
+from threadpoolctl import threadpool_limits  # noqa: E402
 
 from nearmost.compat.sklearn import NearmostNeighbors, NearmostTransformer  # noqa: E402
 
@@ -126,8 +127,9 @@ def digits():
 def test_before_tsne(digits):
     rows, knobs = digits[0][:150], {"perplexity": 10, "init": "random", "max_iter": 250, "random_state": 0}
     made = make_pipeline(NearmostTransformer(n_neighbors=31), TSNE(metric="precomputed", **knobs))
-    plain = TSNE(**knobs).fit_transform(rows)
-    assert trustworthiness(rows, made.fit_transform(rows)) > trustworthiness(rows, plain) - 0.03
+    with threadpool_limits(1):  # its threads wait by spinning, which takes long where the machine is busy
+        plain, found = TSNE(**knobs).fit_transform(rows), made.fit_transform(rows)
+    assert trustworthiness(rows, found) > trustworthiness(rows, plain) - 0.03
 
 
 def test_before_isomap():
