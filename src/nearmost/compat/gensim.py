@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike
 from nearmost.errors import InputError
 from nearmost.flat import Progress
 from nearmost.index import Index
-from nearmost.partitioning import Kind, Quality
+from nearmost.packing import Kind
+from nearmost.partitioning import Quality
 from nearmost.strings import Keys
 from nearmost.values import Vectors
 

@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from nearmost.errors import InputError, MissingExtraError
 from nearmost.index import Index
-from nearmost.partitioning import Kind, Quality
+from nearmost.packing import Kind
+from nearmost.partitioning import Quality
 from nearmost.queries import whole
 
 try:
@@ -106,10 +107,7 @@ class NearmostNeighbors(BaseEstimator):  # type: ignore[misc]
                 f"{' of which each has one fewer neighbors' if X is None else ''}; "
                 f"it must hold that n_neighbors <= {'n_samples_fit - 1' if X is None else 'n_samples_fit'}"
             )
-        ids, distances = self._search(queries, k + (X is None))
-        if X is None:
-            kept = _others(ids)
-            ids, distances = ids[kept].reshape(-1, k), distances[kept].reshape(-1, k)
+        ids, distances = self._search(queries, k, leave_out=np.arange(len(queries)) if X is None else None)
         return (distances, ids) if return_distance else ids
 
     def radius_neighbors(
@@ -165,8 +163,10 @@ class NearmostNeighbors(BaseEstimator):  # type: ignore[misc]
             return np.stack([self.index_.vector(str(row)) for row in range(self.n_samples_fit_)])
         return _single(validate_data(self, X, reset=False, dtype=[np.float64, np.float32]))
 
-    def _search(self, queries: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        found = self.index_.search(queries, k, recall=self.recall, n_threads=self._threads())
+    def _search(
+        self, queries: NDArray[np.float32], k: int, leave_out: NDArray[np.int64] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        found = self.index_.search(queries, k, recall=self.recall, leave_out=leave_out, n_threads=self._threads())
         distances = np.maximum(found.distances.astype(np.float64), 0)  # cosine's may be -1e-7 by rounding
         return found.ids, distances / self.index_.dim if self.metric == "hamming" else distances
 
@@ -253,13 +253,6 @@ def _single(rows: Any) -> NDArray[np.float32]:
     """The rows in float32; what is too large for it becomes infinite, and is refused where it is looked at."""
     with np.errstate(over="ignore"):
         return np.ascontiguousarray(rows, dtype=np.float32)
-
-
-def _others(ids: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which of the found are not the row itself: all but one a row, the last one where the row was not found."""
-    own: NDArray[np.bool_] = np.equal(ids, np.arange(len(ids))[:, None])
-    own[~own.any(axis=1), -1] = True
-    return ~own
 
 
 def _require(mode: object) -> None:
