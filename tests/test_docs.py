@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import inspect
 import os
@@ -23,6 +24,9 @@ API = (ROOT / "docs" / "api.md").read_text()
 ROWS = dict(re.findall(r"^\| \[?`([^`]+)`.*?\| (.*) \|$", API, re.MULTILINE))
 ROOMS = (nearmost.bench, nearmost.plots)
 """Rooms with a face of their own, imported as ``from nearmost import bench``."""
+DOORS = ("gensim", "lmdb", "sklearn")  # modules of nearmost.compat whose names have lines too
+NEEDS = {"gensim.md": ["gensim"], "lmdb.md": ["lmdb", "annoy"]}
+"""Page -> what must be installed for its code; all of them use scikit-learn."""
 VERBS = ("index", "search", "analogy", "evaluate", "convert", "info", "verify", "bench", "demo")
 
 
@@ -34,13 +38,33 @@ def members(name: str) -> list[str]:
     return [f"{name}.{member}" for member in vars(found) if not member.startswith("_")]
 
 
+def door_names() -> list[str]:
+    """The public names of those modules and the members of their classes, read without what they import."""
+    found = []
+    for door in DOORS:
+        tree = ast.parse((ROOT / "src" / "nearmost" / "compat" / f"{door}.py").read_text())
+        for node in tree.body:
+            if not isinstance(node, ast.ClassDef | ast.FunctionDef) or node.name.startswith("_"):
+                continue
+            found.append(node.name)
+            members = node.body if isinstance(node, ast.ClassDef) else []
+            found += [
+                f"{node.name}.{member.name}"
+                for member in members
+                if isinstance(member, ast.FunctionDef) and not member.name.startswith("_")
+            ]
+    return found
+
+
 def anchors(path: Path) -> set[str]:
     """What a link to this page may have after the #."""
     headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.M | re.S), re.M)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("name", [*nearmost.__all__, *(each for name in nearmost.__all__ for each in members(name))])
+@pytest.mark.parametrize(
+    "name", [*nearmost.__all__, *(each for name in nearmost.__all__ for each in members(name)), *door_names()]
+)
 def test_every_public_name_has_its_line(name):
     assert ROWS[name].strip()
 
@@ -52,7 +76,7 @@ def test_every_name_of_a_room_has_its_line(name):
 
 def test_every_name_with_a_line_is_there():
     known = {*nearmost.__all__, *(each for name in nearmost.__all__ for each in members(name)), *nearmost.METRICS}
-    known |= {f"nearmost {verb}" for verb in VERBS}
+    known |= {f"nearmost {verb}" for verb in VERBS} | {*door_names()}
     known |= {f"{room.__name__[9:]}.{name}" for room in ROOMS for name in room.__all__}
     assert {name for name in ROWS if not name.startswith("NEARMOST_")} <= known
 
@@ -94,7 +118,8 @@ def test_every_link_leads_somewhere(page):
 @pytest.mark.parametrize("weights", [False, True], ids=["without weights", "with weights"])
 @pytest.mark.parametrize("page", CODE, ids=lambda page: page.name)
 def test_the_code_of_the_pages_prints_what_they_show(page, weights, tmp_path):
-    pytest.importorskip("sklearn", reason="the pages use the encoder lsa, which needs scikit-learn")
+    for package in ("sklearn", *NEEDS.get(page.name, [])):
+        pytest.importorskip(package, reason=f"the code of {page.name} needs {package}")
     if weights and not any(block.mark == "needs minilm" for block in blocks_of(page.read_text())):
         pytest.skip(f"{page.name} does not use the encoder minilm")
     if weights and not has_weights():
