@@ -54,7 +54,7 @@ def read_pair(
     that two numbers have, the last one is kept, as the map's ``w<word>`` does, or what ``on_duplicate`` says. Raises
     ReadError where an item has no word or a word no item: then they are no pair.
     """
-    items = read_forest(annoy_path, dim, metric)
+    items = _read_forest(annoy_path, dim, metric)
     words = read_words(lmdb_path)
     numbers = [int(key) for key in items.keys]
     pair = f"{os.fspath(annoy_path)} has {len(numbers)} items and {os.fspath(lmdb_path)} has {len(words)} words"
@@ -145,7 +145,7 @@ def write_pair(
         made.replace(target)
 
 
-def read_forest(path: str | os.PathLike[str], dim: int, metric: str | Metric) -> Vectors:
+def _read_forest(path: str | os.PathLike[str], dim: int, metric: str | Metric) -> Vectors:
     forest = AnnoyIndex(dim, ANNOY_NAMES[metric_named(metric).name])
     forest.load(os.fspath(path))
     return Vectors.of([forest.get_item_vector(item) for item in range(forest.get_n_items())])
