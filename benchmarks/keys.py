@@ -3,7 +3,8 @@
     python benchmarks/keys.py [--words words.txt] [--rows 400000] [--rounds 9] [--pair] [--json]
 
 Look-ups are drawn at random and come as Python has them, a str or an int, and so do the answers. CPU time, medians of
-rounds in turn. ``--pair`` compares whole files too: an index of 50 columns, and an Annoy file of 40 trees with the map.
+rounds in turn. ``--pair`` compares whole files too, an index of 50 columns, and an Annoy file of 40 trees with the map,
+which is written, read back and compared value by value.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import numpy as np
 
 import datasets
 from nearmost import Index, Vectors
-from nearmost.compat.lmdb import write_pair, write_words
+from nearmost.compat.lmdb import read_pair, write_pair, write_words
 
 LOOK_UPS = 100_000
 
@@ -39,6 +40,14 @@ def words_of(path: str | None, n: int) -> list[str]:
     else:
         lines = [f"{number:x}word" for number in range(n)]
     return list(dict.fromkeys(lines))[:n]
+
+
+def rows_of(n: int) -> np.ndarray:
+    """Their vectors, (n, 50): the phrases', or random ones."""
+    path = datasets.data_folder() / "words" / "phrases-400k-50.f16.npy"
+    if path.exists():
+        return np.load(path)[:n].astype(np.float32)
+    return np.random.default_rng(0).normal(size=(n, 50)).astype(np.float32)
 
 
 def cpu_of(work: Callable[[], Any]) -> float:
@@ -79,9 +88,7 @@ def measure(words: list[str], folder: Path, rounds: int, pair: bool) -> dict[str
     """Name -> microseconds, megabytes, seconds."""
     index_path, map_path = folder / "words.nearmost", folder / "words.lmdb"
     figures: dict[str, float] = {"words": len(words)}
-    rows = (
-        np.random.default_rng(0).normal(size=(len(words), 50)).astype(np.float32) if pair else np.ones((len(words), 1))
-    )
+    rows = rows_of(len(words)) if pair else np.ones((len(words), 1))
     figures["write the map, LMDB, s"] = cpu_of(lambda: write_words(map_path, words))
     vectors: list[Vectors] = []
     figures["hash the keys, nearmost, s"] = cpu_of(lambda: vectors.append(Vectors.of(rows, words)))
@@ -110,9 +117,14 @@ def measure(words: list[str], folder: Path, rounds: int, pair: bool) -> dict[str
             times[name].append(cpu_of(work) * 1e6)
     figures |= {f"{name}, us": statistics.median(each) for name, each in times.items()}
     if pair:
-        write_pair(vectors[0], folder / "words.annoy", map_path, n_trees=40)
+        paths = folder / "words.annoy", folder / "again.lmdb"
+        figures["write the pair, s"] = cpu_of(lambda: write_pair(vectors[0], *paths))
+        back: list[Vectors] = []
+        figures["read the pair, s"] = cpu_of(lambda: back.append(read_pair(*paths, 50)))
+        assert list(back[0].keys) == words
+        np.testing.assert_array_equal(back[0].rows, vectors[0].rows)
         figures["index, MB"] = index_path.stat().st_size / 1e6
-        figures["Annoy file and map, MB"] = (folder / "words.annoy").stat().st_size / 1e6 + figures["map, LMDB, MB"]
+        figures["Annoy file and map, MB"] = paths[0].stat().st_size / 1e6 + figures["map, LMDB, MB"]
     return figures
 
 
