@@ -1,4 +1,6 @@
 // The Python side of strings and keys: what lies in flat arrays becomes str here, and only where it is asked for.
+#include <algorithm>
+
 #include "bind.h"
 #include "keys.h"
 
@@ -31,7 +33,7 @@ class BoundStrings {
       : data_(data), offsets_(offsets), slots_(slots), table_(table_of(data, offsets)) {}
 
   nb::str get(int64_t row) const {
-    if (row < 0 || uint64_t(row) >= table_.n) throw nb::index_error("nearmost: no such row");
+    if (!held(row)) throw nb::index_error("nearmost: no such row");
     const uint64_t start = table_.offsets[row], stop = table_.offsets[row + 1];
     require(start <= stop && stop <= table_.n_bytes, "nearmost: a string lies outside of the data");
     PyObject* text = PyUnicode_DecodeUTF8(reinterpret_cast<const char*>(table_.data) + start, stop - start, nullptr);
@@ -39,9 +41,19 @@ class BoundStrings {
     return nb::steal<nb::str>(text);
   }
 
+  // Rows lie all over the place: their lines are on the way before the first is read.
   nb::list take(const Array<const int64_t, 1>& rows) const {
+    const int64_t* wanted = rows.data();
+    const size_t n = rows.shape(0);
     nb::list texts;
-    for (size_t i = 0; i < rows.shape(0); ++i) texts.append(get(rows.data()[i]));
+    for (size_t from = 0; from < n; from += kTogether) {
+      const size_t to = std::min(n, from + kTogether);
+      for (size_t i = from; i < to; ++i) __builtin_prefetch(table_.offsets + (held(wanted[i]) ? wanted[i] : 0));
+      for (size_t i = from; i < to; ++i)
+        if (held(wanted[i]))
+          __builtin_prefetch(table_.data + std::min<uint64_t>(table_.offsets[wanted[i]], table_.n_bytes));
+      for (size_t i = from; i < to; ++i) texts.append(get(wanted[i]));
+    }
     return texts;
   }
 
@@ -62,6 +74,10 @@ class BoundStrings {
   }
 
  private:
+  static constexpr size_t kTogether = 16;
+
+  bool held(int64_t row) const { return row >= 0 && uint64_t(row) < table_.n; }
+
   Array<const uint8_t, 1> data_;
   Array<const uint64_t, 1> offsets_;
   Maybe<const uint32_t, 1> slots_;

@@ -56,7 +56,7 @@ class NearmostIndexer:
             self.index = Index.build(
                 vectors, kind=kind, quality=quality, seed=seed, n_threads=n_threads, progress=progress
             )
-            self.labels = labels
+            self.labels = self.index.keys if all(isinstance(label, str) for label in labels) else labels
 
     def most_similar(self, vector: ArrayLike, num_neighbors: int) -> list[tuple[Label, float]]:
         """(label, cosine) of the vectors nearest to this one, nearest first.
@@ -66,11 +66,10 @@ class NearmostIndexer:
         if self.index is None or self.labels is None:
             raise InputError("the indexer is empty: NearmostIndexer(model) fills one, load(fname) opens a saved one")
         ids, scores = self.index.search(vector, num_neighbors, recall=self.recall, n_threads=1)
-        rows = ids.tolist()
-        if rows and rows[-1] < 0:  # fewer vectors than were asked for
-            rows = [row for row in rows if row >= 0]
+        if num_neighbors > len(self.index):
+            ids = ids[ids >= 0]
         labels = self.labels
-        named = labels.take(rows) if isinstance(labels, Keys) else [labels[row] for row in rows]
+        named = labels.take(ids) if isinstance(labels, Keys) else [labels[row] for row in ids.tolist()]
         return list(zip(named, scores.tolist(), strict=False))
 
     def save(self, fname: str | os.PathLike[str], protocol: int | None = None) -> None:
