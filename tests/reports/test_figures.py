@@ -148,6 +148,14 @@ def test_precision_at_each_threshold_is_that_of_scikit_learn(rows):
         assert found is None or found[1] == curve.coverage[good].max()
 
 
+def test_a_handful_of_rows_makes_no_point_of_the_curve():
+    scores = np.linspace(1, 0, 1000)
+    curve = nm.report(["a"] * 1000, ["a"] * 2 + ["b"] * 998, scores, samples=0).coverage
+    assert curve.coverage[0] == 0.005
+    assert curve.at_precision(0.9) is None
+    assert nm.report(["a"] * 1000, ["a"] + [None] * 999, scores, samples=0).coverage.coverage.tolist() == [0.001]
+
+
 @pytest.mark.filterwarnings("ignore")  # scikit-learn's, of classes that occur once
 @settings(max_examples=40, deadline=None)
 @given(rows=st.lists(st.tuples(st.sets(st.sampled_from("abcd"), min_size=1), st.sampled_from("abcde")), min_size=1))

@@ -141,7 +141,7 @@ def robustness(found: Robustness, *, title: str = "", show: bool = False) -> Fig
 def _shares(axes: Any, name: str, *, y: bool) -> None:
     """This axis has shares, in per cent, and this name."""
     style.bare(axes)
-    (axes.yaxis if y else axes.xaxis).set_major_formatter(PercentFormatter(1, decimals=None))
+    (axes.yaxis if y else axes.xaxis).set_major_formatter(PercentFormatter(1, decimals=None if y else 0))
     (axes.set_ylabel if y else axes.set_xlabel)(name, color=style.INK)
 
 

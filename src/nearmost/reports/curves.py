@@ -13,13 +13,17 @@ from nearmost.reports.outcomes import Outcomes
 Floats = NDArray[np.float64]
 MOST_POINTS = 400
 BINS = 10
+LEAST = 0.005
 ROUNDING = 1e-6  # what shares of a vote may be off by
 WANTED = (0.8, 0.9, 0.95, 0.99)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coverage:
-    """If only predictions with a score of at least ``threshold`` were kept: how many, and how many of them right."""
+    """If only predictions with a score of at least ``threshold`` were kept: how many, and how many of them right.
+
+    Thresholds that keep fewer than one in 200 rows are left out: the precision of a handful of rows tells nothing.
+    """
 
     threshold: Floats
     """Falling."""
@@ -75,7 +79,7 @@ class Reliability:
 
 
 def coverage_of(outcomes: Outcomes) -> Coverage | None:
-    """The curve, all of its thresholds; None without scores or predictions."""
+    """The curve, at every threshold that makes a difference; None without scores or predictions."""
     if outcomes.confidence is None or not outcomes.answered.any():
         return None
     score = outcomes.confidence[outcomes.answered]
@@ -83,6 +87,7 @@ def coverage_of(outcomes: Outcomes) -> Coverage | None:
     order = np.argsort(-score, kind="stable")
     score, right = score[order], np.cumsum(correct[order])
     last = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)  # equal scores are kept together or not at all
+    last = last[(last + 1 >= LEAST * len(outcomes)) | (last == last[-1])]
     return Coverage(score[last], (last + 1) / len(outcomes), right[last] / (last + 1))
 
 

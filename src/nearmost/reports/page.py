@@ -132,7 +132,8 @@ def _matrix(document: Document, outcomes: Outcomes, classes: Ints) -> str:
         heads = [f'<th scope="col" class="name">{name}</th>' for name in named]
     else:
         heads = [f'<th scope="col" title="{name}">{place}</th>' for place, name in enumerate(named, 1)]
-    heads += [f'<th scope="col">{"none" if place > n else "other"}</th>' for place in extra]
+    beside = {n: ("other", "a class that is not drawn"), n + 1: ("none", "no prediction")}
+    heads += [f'<th scope="col" title="{says}">{name}</th>' for name, says in (beside[place] for place in extra)]
     given = [*map(str, classes.tolist()), "other", "none"]
     rows = []
     for place, (code, name) in enumerate(zip(classes.tolist(), named, strict=True)):

@@ -118,7 +118,7 @@ class Report:
         suffix = Path(path).suffix.lower()
         if suffix not in formats:
             raise InputError(f"{os.fspath(path)}: the suffix is {suffix!r}; it must be one of {', '.join(formats)}")
-        Path(path).write_text(formats[suffix]().rstrip("\n") + "\n", encoding="utf-8")
+        Path(path).write_text(formats[suffix]().rstrip("\n") + "\n", encoding="utf-8", errors="backslashreplace")
 
     def plain(self) -> dict[str, Any]:
         """What ``json`` writes, as plain values; ``text`` and ``html`` show nothing but these."""
