@@ -26,9 +26,10 @@ GIVEN_UP = 0.1  # share of the misses that may come from scoring too few rows ex
 ENOUGH = 0.997
 KNOWN = 400  # true neighbors of a query: more than the largest k, since many may score alike
 MOSTLY = 0.9
+FEWER = 4  # of the queries, one in so many, for the largest k: each of them tells of so many neighbors
 
-Promising = Callable[[int, int, int], NDArray[np.int64]]
-"""(effort, rows, k) -> for each query the rows that a search for k would score, the most promising first."""
+Promising = Callable[[int, int, int, int], NDArray[np.int64]]
+"""(effort, rows, k, n) -> for the first n queries the rows that a search for k would score, most promising first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,21 @@ class Calibration:
             raise DamagedFileError(f"the calibration is not what it must be ({error!s:.80})") from None
 
 
+def known(search: Callable[[NDArray[np.float32], int], Neighbors], queries: NDArray[np.float32]) -> Neighbors:
+    """The true neighbors that a calibration wants, by an exact search: more of them where many score alike."""
+    found = search(queries, KS[-1] + 2)
+    tied = np.any([found.scores[:, -1] == found.scores[:, k - 1] for k in KS], axis=0)
+    if not tied.any():
+        return found
+    ids = np.full((len(queries), KNOWN + 1), -1, dtype=np.int64)
+    scores = np.full((len(queries), KNOWN + 1), -np.inf, dtype=np.float32)
+    ids[:, : KS[-1] + 2], scores[:, : KS[-1] + 2] = found
+    ids[tied], scores[tied] = search(queries[tied], KNOWN + 1)
+    return Neighbors(ids, scores, found.metric)
+
+
 def calibrate(promising: Promising, truth: Neighbors, own: NDArray[np.int64] | None, most: int) -> Calibration:
-    """The table that searches of queries with known answers make: ``truth`` exact, the first KNOWN and one more.
+    """The table that searches of queries with known answers make: ``truth`` as ``known`` finds it.
 
     ``own``: the row that each query is; it does not count, neither as truth nor as found. ``most``: no effort beyond.
     """
@@ -100,9 +114,10 @@ def calibrate(promising: Promising, truth: Neighbors, own: NDArray[np.int64] | N
     while effort < most and any(not done or done[-1].recall < ENOUGH for done in steps.values()):
         whole = math.ceil(effort)
         for k, done in steps.items():
+            n = n_queries if k < KS[-1] else -(-n_queries // FEWER)
             if not done or done[-1].recall < ENOUGH:
-                ranks = _ranks(promising(whole, ROWS[-1] + 1, k), true_ids, own, n_rows)
-                done.append(_step(whole, k, ranks, true_scores, done))
+                ranks = _ranks(promising(whole, ROWS[-1] + 1, k, n), true_ids[:n], own, n_rows)
+                done.append(_step(whole, k, ranks, true_scores[:n], done))
         effort *= GROWTH
     return Calibration({k: done for k, done in steps.items() if done}, n_queries)
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost import _core
-from nearmost.calibrate import KNOWN, Calibration, calibrate
+from nearmost.calibrate import Calibration, calibrate, known
 from nearmost.digits import Digits
 from nearmost.errors import InputError
 from nearmost.flat import Progress
@@ -16,6 +16,7 @@ from nearmost.metrics import Metric
 from nearmost.rows import Rows
 from nearmost.turning import (
     CALIBRATE_FROM,
+    OWN_DISTANCE,
     Floats,
     Frame,
     axes_sections,
@@ -33,8 +34,6 @@ UNTURNED = 56
 """So few columns have two digits each, whichever way they are turned."""
 SAMPLE = 4000
 """Rows that the digits are fitted to."""
-OWN_DISTANCE = ("cosine", "euclidean", "dot")
-"""Metrics that codes estimate themselves; for others they estimate a distance that is close to it."""
 SUITED_BY = 10_000
 """Rows by which a kind is chosen."""
 TOO_MUCH_LOST = 0.02
@@ -104,11 +103,12 @@ def measure(
     progress: Progress | None = None,
 ) -> Calibration:
     """The table for these queries; ``own`` names the row that each of them is, which its walk then does not meet."""
-    truth = made.flat.search(queries, KNOWN + 1, n_threads=n_threads, progress=progress)
+    truth = known(lambda some, k: made.flat.search(some, k, n_threads=n_threads, progress=progress), queries)
 
-    def promising(effort: int, rows: int, k: int) -> NDArray[np.int64]:
+    def promising(effort: int, rows: int, k: int, n: int) -> NDArray[np.int64]:
         far = min(rows, 8 * max(k, NEAREST) + 1) if made.metric.name in OWN_DISTANCE else rows
-        return made.promising(queries, k, effort=effort, rows=far, without=own, n_threads=n_threads)
+        hidden = None if own is None else own[:n]
+        return made.promising(queries[:n], k, effort=effort, rows=far, without=hidden, n_threads=n_threads)
 
     return calibrate(promising, truth, own, MOST_EFFORT)
 

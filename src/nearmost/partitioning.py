@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost import _core
-from nearmost.calibrate import KNOWN, Calibration, calibrate
+from nearmost.calibrate import KS, Calibration, calibrate, known
 from nearmost.errors import InputError
 from nearmost.flat import Progress
 from nearmost.memory import Allocate, aligned
@@ -20,6 +20,7 @@ from nearmost.partition import Partition
 from nearmost.rows import Rows
 from nearmost.turning import (
     CALIBRATE_FROM,
+    OWN_DISTANCE,
     PANEL,
     Floats,
     Frame,
@@ -117,14 +118,15 @@ def measure(
     progress: Progress | None = None,
 ) -> Calibration:
     """The table for these queries; ``own`` names the row that each of them is."""
-    truth = made.flat.search(queries, KNOWN + 1, n_threads=n_threads, progress=progress)
+    truth = known(lambda some, k: made.flat.search(some, k, n_threads=n_threads, progress=progress), queries)
 
     @lru_cache(maxsize=1)  # it is the same for every k
-    def of_lists(lists: int, rows: int) -> NDArray[np.int64]:
-        return made.promising(queries, lists=lists, rows=rows, n_threads=n_threads)
+    def of_lists(lists: int, rows: int, n: int) -> NDArray[np.int64]:
+        return made.promising(queries[:n], lists=lists, rows=rows, n_threads=n_threads)
 
-    def promising(lists: int, rows: int, k: int) -> NDArray[np.int64]:
-        return of_lists(lists, rows)
+    def promising(lists: int, rows: int, k: int, n: int) -> NDArray[np.int64]:
+        direct = k < KS[-1] and made.metric.name in OWN_DISTANCE  # then few are mistaken for nearer ones
+        return of_lists(lists, rows // 2 if direct else rows, n)
 
     return calibrate(promising, truth, own, made.n_lists)
 

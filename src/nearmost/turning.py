@@ -18,6 +18,8 @@ from nearmost.rows import Rows
 Floats = NDArray[np.float32]
 Stage = Callable[[int], Progress | None]
 
+OWN_DISTANCE = ("cosine", "euclidean", "dot")
+"""Metrics that codes estimate themselves; for others they estimate a distance that is close to it."""
 PANEL = 16
 """Vectors of a block in 8-bit codes."""
 SAMPLE = 2000
