@@ -23,11 +23,11 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 
 FLOORS = [
     {"errors", "_core"},
-    {"memory", "metrics", "strings", "values", "rows", "store", "allowed", "queries", "spelling"},
+    {"cleaning", "memory", "metrics", "strings", "values", "rows", "store", "allowed", "queries", "spelling"},
     {"flat", "calibrate", "turning", "digits", "partition", "partitioning", "graph", "graphing", "packing"},
     {"encoders", "readers", "noise", "reports"},
     {"contents", "building", "index", "nearest", "analogy", "evaluate", "writers"},
-    {"stdlib_docs", "compat"},
+    {"stdlib_docs", "compat", "classify"},
     {"bench"},
     {"plots"},
     {"cli"},

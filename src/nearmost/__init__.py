@@ -6,6 +6,8 @@
 [('east', 0.9938837289810181)]
 """
 
+from nearmost.classify import LabelClassifier
+from nearmost.cleaning import clean
 from nearmost.encoders import Encoder, load_encoder
 from nearmost.errors import (
     DamagedFileError,
@@ -19,6 +21,7 @@ from nearmost.errors import (
     NewerFormatError,
     NotAnIndexError,
     NotFiniteError,
+    NotFittedError,
     ReadError,
     ShapeError,
     UnknownEncoderError,
@@ -50,6 +53,7 @@ __all__ = [
     "Index",
     "InputError",
     "Keys",
+    "LabelClassifier",
     "Metric",
     "MissingExtraError",
     "NearmostError",
@@ -57,6 +61,7 @@ __all__ = [
     "NewerFormatError",
     "NotAnIndexError",
     "NotFiniteError",
+    "NotFittedError",
     "PairScores",
     "ReadError",
     "Report",
@@ -67,6 +72,7 @@ __all__ = [
     "UnknownEncoderError",
     "UnknownKeyError",
     "Vectors",
+    "clean",
     "evaluate_analogies",
     "evaluate_pairs",
     "load_encoder",

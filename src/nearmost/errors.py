@@ -16,6 +16,7 @@ Each error says what was found, what was wanted and what to do about it::
     ├── EncoderError (ValueError)       text cannot be turned into vectors
     │   ├── UnknownEncoderError         no encoder answers to this spec
     │   └── EncoderMismatchError        not the encoder the index was built with
+    ├── NotFittedError (ValueError, AttributeError)  a classifier is asked before it has seen examples
     └── MissingExtraError (ImportError) an optional package is not installed
 
 The built-in class in brackets is a second base, so ``except ValueError`` works too.
@@ -94,6 +95,10 @@ class UnknownEncoderError(EncoderError):
 
 class EncoderMismatchError(EncoderError):
     """The encoder is not the one that the index was built with."""
+
+
+class NotFittedError(NearmostError, ValueError, AttributeError):
+    """A classifier is asked before it has been given examples."""
 
 
 class MissingExtraError(NearmostError, ImportError):
