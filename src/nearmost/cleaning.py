@@ -102,7 +102,7 @@ def clean(texts: Sequence[str], steps: Mapping[str, Step] | Iterable[str | Step]
 SENIORITY = (
     "junior", "jr", "senior", "sr", "entry level", "mid level", "trainee", "intern", "i", "ii", "iii", "iv",
 )  # fmt: skip
-"""Words of rank in English job titles, for ``drop_words``. Not "chief", "lead" or "assistant": those are jobs as well."""
+"""Words of rank in English job titles, for ``drop_words``. Not "chief" or "lead": those are jobs as well."""
 
 LIKENESSES = str.maketrans(
     {"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "ł": "l", "Ł": "L",

@@ -6,6 +6,7 @@ spec                what it is                                         dim     p
 minilm              all-MiniLM-L6-v2 in full precision, without torch  384     nearmost[minilm]
 minilm:int8         the same, 8-bit: faster, cosine to the above .996  384     nearmost[minilm]
 minilm:FOLDER       the same as minilm, weights from a folder          384     nearmost[minilm]
+static              word pieces distilled from minilm: far faster, coarser 256     nearmost[minilm]
 lsa, lsa:DIM        TF-IDF + truncated SVD, fitted on your own texts   256     nearmost[lsa]
 st:NAME_OR_PATH     any sentence-transformers model                    its own nearmost[st]
 =================== ================================================== ======= =====================

@@ -104,6 +104,16 @@ def _vectors(
         pool.shutdown(cancel_futures=True)
 
 
+def run_in_batches(tokens: Sequence[Tokens], dim: int, run: Run, *, n_threads: int = 1) -> NDArray[np.float32]:
+    """Vectors, float32 (n, dim), of texts that are token ids already."""
+    vectors = np.empty((len(tokens), dim), dtype=np.float32)
+    numbers = [str(row) for row in range(len(tokens))]
+    with closing(_vectors(numbers, lambda some: [tokens[int(row)] for row in some], run, n_threads)) as batch_by_batch:
+        for rows, found in batch_by_batch:
+            vectors[rows] = found
+    return vectors
+
+
 def batches(tokens: Sequence[Tokens]) -> Iterator[NDArray[np.int64]]:
     """Row numbers, in batches of like length: at most BATCH_ROWS rows and BATCH_TOKENS tokens each."""
     lengths = np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens))

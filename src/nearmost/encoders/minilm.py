@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from nearmost.encoders.batching import Run, Tokens, encode_in_batches, n_workers
+from nearmost.encoders.batching import Run, Tokens, encode_in_batches, n_workers, run_in_batches
 from nearmost.encoders.bert import GRAPH_VERSION, Bert
 from nearmost.encoders.bert_numpy import NumpyBert
 from nearmost.encoders.cache import cache_folder
@@ -54,6 +54,12 @@ class MiniLM:
         """Rows of length 1, float32 (n, 384). Raises InputError naming the row that is not text."""
         threads = n_workers(n_threads) if self.backend == "onnx" else 1  # NumPy's BLAS brings its own
         return encode_in_batches(texts, DIM, self._tokens, self._run, progress=progress, n_threads=threads)
+
+    def encode_pieces(self, ids: NDArray[np.int64], *, n_threads: int = 0) -> NDArray[np.float32]:
+        """The vector of each word piece as a text of its own, float32 (n, 384): what ``static`` is distilled from."""
+        begin, end = self._tokenizer.encode("").ids
+        texts = [np.array([begin, one, end], dtype=np.int64) for one in ids]
+        return run_in_batches(texts, DIM, self._run, n_threads=n_workers(n_threads) if self.backend == "onnx" else 1)
 
     def _tokens(self, texts: Sequence[str]) -> list[Tokens]:
         # one by one: 2 % of the time, and no threads of the tokenizer's own that a fork would lose

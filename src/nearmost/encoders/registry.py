@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 GROUP = "nearmost.encoders"
 
-BUILT_IN = {"minilm": "minilm", "lsa": "lsa", "st": "st"}
-"""Name -> the module of this package, and the extra of the same name, whose ``load`` makes the encoder."""
+BUILT_IN = {"minilm": "minilm", "static": "minilm", "lsa": "lsa", "st": "st"}
+"""Name -> the extra that it needs; the module of this package of the same name has ``load``."""
 
-KNOWN_SPECS = ("minilm", "minilm:int8", "minilm:FOLDER", "lsa", "lsa:DIM", "st:NAME_OR_PATH")
+KNOWN_SPECS = ("minilm", "minilm:int8", "minilm:FOLDER", "static", "lsa", "lsa:DIM", "st:NAME_OR_PATH")
 
 
 def load_encoder(spec: str | Encoder, *, state: State | None = None) -> Encoder:
@@ -57,12 +57,12 @@ def load_encoder(spec: str | Encoder, *, state: State | None = None) -> Encoder:
 
 def _load_built_in(name: str, argument: str, state: State | None) -> Encoder:
     try:
-        leaf = importlib.import_module(f"nearmost.encoders.{BUILT_IN[name]}")
+        leaf = importlib.import_module(f"nearmost.encoders.{name}")
     except ImportError as error:
         if error.name is None or error.name.startswith("nearmost"):
             raise
         raise MissingExtraError(
-            f"encoder {name!r} needs {error.name}, which is not installed: pip install 'nearmost[{name}]'"
+            f"encoder {name!r} needs {error.name}, which is not installed: pip install 'nearmost[{BUILT_IN[name]}]'"
         ) from error
     encoder: Encoder = leaf.load(argument, state)
     return encoder
