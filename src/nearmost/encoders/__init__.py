@@ -17,5 +17,6 @@ Others join through the entry-point group ``nearmost.encoders`` (see registry.py
 from nearmost.encoders.fingerprint import PROBES, check_fingerprint, fingerprint
 from nearmost.encoders.protocol import Encoder, Fitted
 from nearmost.encoders.registry import load_encoder
+from nearmost.encoders.vector_cache import CachedEncoder
 
-__all__ = ["PROBES", "Encoder", "Fitted", "check_fingerprint", "fingerprint", "load_encoder"]
+__all__ = ["PROBES", "CachedEncoder", "Encoder", "Fitted", "check_fingerprint", "fingerprint", "load_encoder"]
