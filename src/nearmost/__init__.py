@@ -6,7 +6,7 @@
 [('east', 0.9938837289810181)]
 """
 
-from nearmost.classify import LabelClassifier
+from nearmost.classify import LabelClassifier, classify_stream
 from nearmost.cleaning import clean
 from nearmost.encoders import Encoder, load_encoder
 from nearmost.errors import (
@@ -72,6 +72,7 @@ __all__ = [
     "UnknownEncoderError",
     "UnknownKeyError",
     "Vectors",
+    "classify_stream",
     "clean",
     "evaluate_analogies",
     "evaluate_pairs",

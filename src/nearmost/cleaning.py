@@ -89,7 +89,7 @@ def clean(texts: Sequence[str], steps: Mapping[str, Step] | Iterable[str | Step]
     """
     if isinstance(texts, str):
         raise InputError("texts is one string; it must be a list of strings: [text]")
-    named = dict(steps.items() if isinstance(steps, Mapping) else map(_named, steps))
+    named = dict(steps.items() if isinstance(steps, Mapping) else map(step_named, steps))
     done = list(texts)
     changed = {}
     for name, step in named.items():
@@ -126,7 +126,8 @@ STEPS: dict[str, Step] = {
 """Name -> step, for ``clean`` and for the command line."""
 
 
-def _named(step: str | Step) -> tuple[str, Step]:
+def step_named(step: str | Step) -> tuple[str, Step]:
+    """Its name and the function itself."""
     if isinstance(step, str):
         if step not in STEPS:
             raise InputError(f"there is no cleaning step {step!r}; there are {', '.join(STEPS)}")

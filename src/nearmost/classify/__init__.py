@@ -1,5 +1,6 @@
-"""Classification by nearest labels: ``LabelClassifier``, and the streaming of whole files through it."""
+"""Classification by nearest labels: ``LabelClassifier``, and whole files through it with ``classify_stream``."""
 
 from nearmost.classify.classifier import LabelClassifier
+from nearmost.classify.streaming import classify_stream
 
-__all__ = ["LabelClassifier"]
+__all__ = ["LabelClassifier", "classify_stream"]

@@ -40,8 +40,8 @@ class LabelClassifier:
     wins, of equal ones that of the nearest example. Near means cosine. Where the winner's confidence is below
     ``reject_below``, ``predict`` gives None. ``recall`` is that of ``Index.search``, for 20,000 examples and more.
 
-    After ``fit``: ``classes_`` (sorted labels), ``labels_`` (of the examples), ``index_`` (the examples; its keys are
-    their numbers), ``encoder_`` (None for vectors), ``n_features_in_`` (columns).
+    After ``fit``: ``classes_`` (sorted), ``labels_``, ``texts_`` and ``vectors_`` of the examples, ``index_`` (of these
+    vectors), ``encoder_`` (it and ``texts_`` are None for vectors), ``n_features_in_`` (columns).
     """
 
     _estimator_type = "classifier"
@@ -52,7 +52,7 @@ class LabelClassifier:
     texts_: list[str] | None
     n_features_in_: int
     calibration_: Calibration | None
-    _examples: NDArray[np.float32]
+    vectors_: NDArray[np.float32]
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class LabelClassifier:
             if isinstance(given, list) != (self.texts_ is not None):
                 raise InputError("the classifier was fitted on texts; its further examples must be texts too")
             self.texts_ = None if self.texts_ is None else [*self.texts_, *map(str, given)]
-            self._hold(np.concatenate([self._examples, rows]), labels)
+            self._hold(np.concatenate([self.vectors_, rows]), labels)
         if classes is not None:
             self.labels_ = self.labels_.joined(Labels.of(classes).none())
             self.classes_ = self.labels_.classes
@@ -117,7 +117,7 @@ class LabelClassifier:
         With several labels an example: those that at least half of the vote is for, as a matrix of 0 and 1 or as an
         array of lists, and none where it abstains.
         """
-        ranked, _, confidence = self._decide(X)
+        ranked, _, confidence = self.decide(X)
         refused = np.zeros(len(confidence), bool) if self.reject_below is None else confidence < self.reject_below
         if self.labels_.shape != "single":
             return self.labels_.given_back(np.where((ranked.shares >= 0.5) & ~refused[:, None], ranked.labels, -1))
@@ -134,7 +134,7 @@ class LabelClassifier:
         the vote, which promise nothing. With several labels an example: the share of the vote for each, by the rule of
         succession ((votes + 1) / (k + 2)).
         """
-        ranked, _, confidence = self._decide(X)
+        ranked, _, confidence = self.decide(X)
         if self.labels_.shape != "single":
             k = min(self.k, len(self.labels_))
             return np.asarray((table_of(ranked, len(self.classes_)) * k + 1) / (k + 2))
@@ -143,7 +143,7 @@ class LabelClassifier:
 
     def confidence(self, X: Any) -> NDArray[np.float64]:
         """How sure each prediction is, float64 (q,): the largest of ``predict_proba``; what ``reject_below`` is for."""
-        return self._decide(X).confidence
+        return self.decide(X).confidence
 
     def top(self, X: Any, n: int = 5) -> tuple[NDArray[Any], NDArray[np.float64]]:
         """The n best labels, (q, n), and their shares of the vote, float64 (q, n).
@@ -152,7 +152,7 @@ class LabelClassifier:
         too few.
         """
         n = whole(n, "n", 1)
-        ranked = self._decide(X, n).ranked
+        ranked = self.decide(X, n).ranked
         labels = np.full((len(ranked.labels), n), None, dtype=object)
         shares = np.zeros(labels.shape)
         width = min(n, ranked.labels.shape[1])
@@ -176,7 +176,7 @@ class LabelClassifier:
         For one label an example, ``y`` may hold a list of labels for a text: any of them is right then. An abstention
         is wrong.
         """
-        ranked, _, confidence = self._decide(X)
+        ranked, _, confidence = self.decide(X)
         if self.labels_.shape == "single":
             accepted = np.ones(len(confidence), bool) if self.reject_below is None else confidence >= self.reject_below
             return float((self._right(ranked, y) & accepted).mean())
@@ -190,7 +190,7 @@ class LabelClassifier:
         share of the best label and its lead, and how far the k-th neighbour is behind (Platt 1999).
         """
         self._require_single("calibrate")
-        ranked, signs, _ = self._decide(X)
+        ranked, signs, _ = self.decide(X)
         self.calibration_ = Calibration.fit(signs, self._right(ranked, y))
         return self
 
@@ -200,7 +200,7 @@ class LabelClassifier:
         ``classifier.set_params(reject_below=classifier.choose_threshold(texts, labels, 0.9).threshold)``.
         """
         self._require_single("choose_threshold")
-        ranked, _, confidence = self._decide(X)
+        ranked, _, confidence = self.decide(X)
         return threshold(confidence, self._right(ranked, y), precision)
 
     def choose_k(
@@ -216,7 +216,7 @@ class LabelClassifier:
         def search(rows: NDArray[np.float32], k: int) -> Neighbors:
             return self.index_.search(rows, k, recall=self.recall, n_threads=self.n_threads)
 
-        return leave_one_out(self._examples, self.labels_.numbers, search, [whole(k, "k", 1) for k in ks], weights)
+        return leave_one_out(self.vectors_, self.labels_.numbers, search, [whole(k, "k", 1) for k in ks], weights)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by name."""
@@ -245,7 +245,7 @@ class LabelClassifier:
         self.classes_ = labels.classes
         self.n_features_in_ = int(rows.shape[1])
         self.calibration_ = None
-        self._examples = rows
+        self.vectors_ = rows
         self.index_ = Index.build(rows, n_threads=self.n_threads)
 
     def _rows(self, given: Given) -> NDArray[np.float32]:
@@ -261,8 +261,10 @@ class LabelClassifier:
             )
         return given
 
-    def _decide(self, X: Any, n: int = 1) -> Decision:
-        """The labels in order, with enough neighbours looked at for ``n`` of them, and how sure the first one is."""
+    def decide(self, X: Any, n: int = 1) -> Decision:
+        """All that predictions are made from: class numbers in order, ``n`` at least where there are so many, their
+        shares, signs of how sure the first is, and how sure that makes it.
+        """
         self._require_fit()
         rows = self._rows(read_inputs(X))
         k = min(whole(self.k, "k", 1), len(self.labels_))

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Parameter
 
 from nearmost.cli import analogy, bench, convert, demo, evaluate, index, inspect, search
+from nearmost.cli import bench, classify, demo, index, inspect, search
 from nearmost.cli.faults import report, sentence
 from nearmost.errors import NearmostError
 
@@ -35,6 +36,7 @@ app = App(
         "  nearmost index headlines.csv -o headlines.nearmost\n"
         '  nearmost search headlines.nearmost "confronting global challenges"\n'
         "  nearmost analogy glove.nearmost king woman --minus man\n"
+        "  nearmost classify titles.tsv --labels occupations.csv -o predictions.tsv\n"
         "  nearmost info headlines.nearmost\n"
         "  nearmost verify headlines.nearmost\n"
     ),
@@ -45,6 +47,7 @@ for verb, arguments, examples in (
     (analogy.analogy, "FILE KEY... [--minus KEY] [OPTIONS]", analogy.EXAMPLES),
     (evaluate.evaluate, "FILE --analogies FILE | --pairs FILE [OPTIONS]", evaluate.EXAMPLES),
     (convert.convert, "IN OUT [OPTIONS]", convert.EXAMPLES),
+    (classify.classify, "INPUT... --labels FILE -o FILE [OPTIONS]", classify.EXAMPLES),
     (inspect.info, "FILE [OPTIONS]", inspect.INFO_EXAMPLES),
     (inspect.verify, "FILE... [OPTIONS]", inspect.VERIFY_EXAMPLES),
     (bench.bench, "VECTORS [OPTIONS]", bench.EXAMPLES),
