@@ -18,7 +18,7 @@ def tags() -> Any:
 def not_fitted(name: str) -> NotFittedError:
     """The error to raise where ``fit`` has not been called; also scikit-learn's own, for who catches that."""
     message = f"this {name} is not fitted yet: call fit(texts, labels) first"
-    if "sklearn" in sys.modules:
+    if sys.modules.get("sklearn"):
         from nearmost.classify.sklearn_tags import BothNotFittedError
 
         return BothNotFittedError(message)
@@ -27,7 +27,7 @@ def not_fitted(name: str) -> NotFittedError:
 
 def column_warning() -> type[Warning]:
     """What to warn with where a column was given in place of a plain list."""
-    if "sklearn" in sys.modules:
+    if sys.modules.get("sklearn"):
         from nearmost.classify.sklearn_tags import DataConversionWarning
 
         found: type[Warning] = DataConversionWarning

@@ -31,8 +31,10 @@ def read_inputs(X: Any) -> Given:
     given = X
     if isinstance(X, Iterable) and not hasattr(X, "__array__"):
         given = list(X)
-        if given and all(isinstance(one, str) for one in given):
-            return given
+        if not given:
+            raise ShapeError("X is empty: Found array with 0 sample(s) while a minimum of 1 is required.")
+        if isinstance(given[0], str):
+            return _only_texts(given)
     array = _array(given)
     if array.dtype.kind == "U" or (array.dtype == object and array.size and isinstance(array.flat[0], str)):
         return _texts(array)
@@ -51,7 +53,10 @@ def _texts(array: NDArray[Any]) -> list[str]:
         array = array[:, 0]
     if array.ndim != 1:
         raise ShapeError(f"X has texts in shape {array.shape}; wanted one text an example, (n,)")
-    texts: list[str] = array.tolist()
+    return _only_texts(array.tolist())
+
+
+def _only_texts(texts: list[Any]) -> list[str]:
     wrong = next((row for row, text in enumerate(texts) if not isinstance(text, str)), None)
     if wrong is not None:
         raise InputError(f"row {wrong} of X is {type(texts[wrong]).__name__}; the others are texts")
