@@ -112,7 +112,7 @@ LIKENESSES = str.maketrans(
 GENDER_NOTE = re.compile(
     r"[(\[]\s*(?:[mwfdxh]|male|female)(?:\s*[/|,*-]\s*(?:[mwfdxh]|male|female|div))+\s*[)\]]", re.I
 )
-GENDER_WORD = re.compile(r"(?<=\w{2})(?:[*:_]in(?:nen)?|/-?in(?:nen)?|\(in(?:nen)?\)|(?<=[a-zäöüß])Innen)\b")
+GENDER_WORD = re.compile(r"(?<=\w{2})(?:\(in(?:nen)?\)|(?:[*:_]in(?:nen)?|/-?in(?:nen)?|(?<=[a-zäöüß])Innen)\b)")
 
 STEPS: dict[str, Step] = {
     "unicode": normalize_unicode,
