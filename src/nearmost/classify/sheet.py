@@ -59,7 +59,9 @@ class Sheet:
             kept = {} if self._restart else self._kept()
             size = os.fstat(self._file.fileno()).st_size
             if kept and size < kept["n_bytes"]:
-                raise DamagedFileError(f"{self._part} is shorter than {self._state} says; start anew with restart")
+                raise DamagedFileError(
+                    f"{self._part} is shorter than {self._state} says; say restart (--restart) to begin anew"
+                )
             self.n_rows = kept.get("n_rows", 0)
             self._file.truncate(kept.get("n_bytes", 0))
             if not kept and self.path.suffix.lower() != ".jsonl":
@@ -126,7 +128,7 @@ class Sheet:
         if other:
             raise InputError(
                 f"{self._part} is from an unfinished run with another {' and another '.join(other)}; "
-                "say restart to begin anew, or repeat that run as it was"
+                "say restart (--restart) to begin anew, or repeat that run as it was"
             )
         return dict(state)
 

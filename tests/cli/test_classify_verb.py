@@ -1,0 +1,157 @@
+"""``nearmost classify`` writes what ``LabelClassifier`` says, tells how good it is, and can be stopped at any time."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import nearmost as nm
+
+OCCUPATIONS = {
+    "11-1": "Restaurant cooks and chefs",
+    "22-2": "Software developers and programmers",
+    "33-3": "Hospital nurses",
+    "44-4": "Heavy truck drivers",
+}
+TITLES = [
+    ("chef in a restaurant", "11-1"),
+    ("software programmer", "22-2|44-4"),
+    ("nurses at the hospital", "33-3"),
+    ("drivers of a heavy truck", "11-1"),
+]
+
+
+@pytest.fixture(autouse=True)
+def needs_lsa():
+    pytest.importorskip("sklearn", reason="these tests use the encoder lsa, which needs scikit-learn")
+
+
+@pytest.fixture
+def labels(tmp_path):
+    path = tmp_path / "occupations.csv"
+    path.write_text("code,title\n" + "".join(f"{code},{title}\n" for code, title in OCCUPATIONS.items()))
+    return path
+
+
+@pytest.fixture
+def titles(tmp_path):
+    path = tmp_path / "titles.tsv"
+    path.write_text("title\tcode\n" + "".join(f"{title}\t{code}\n" for title, code in TITLES))
+    return path
+
+
+def rows_of(path):
+    return [line.split("\t") for line in path.read_text().splitlines()]
+
+
+def test_labels_are_codes_or_the_names_themselves(run, labels, titles, tmp_path):
+    out = tmp_path / "out.tsv"
+    ran = run("classify", titles, "--labels", labels, "--label", "code", "--encoder", "lsa", "-o", out)
+    assert (ran.status, ran.out) == (0, f"{out}: 4 rows, 4 labels, encoder lsa\n")
+    head, *rows = rows_of(out)
+    assert head == ["key", "text", "label", "score", "runner_up", "margin", "abstained"]
+    assert [row[:3] for row in rows] == [
+        [str(number), title, code]
+        for number, (title, code) in enumerate(zip((t for t, _ in TITLES), OCCUPATIONS, strict=True))
+    ]
+    assert run("classify", titles, "--labels", labels, "--encoder", "lsa", "-o", out, "--key", "title").status == 0
+    assert [row[2] for row in rows_of(out)[1:]] == list(OCCUPATIONS.values())
+    assert [row[0] for row in rows_of(out)[1:]] == [title for title, _ in TITLES]
+
+
+def test_it_says_how_good_it_is(run, labels, titles, tmp_path):
+    out = tmp_path / "out.csv"
+    arguments = ["classify", titles, "--labels", labels, "--label", "code", "--encoder", "lsa", "-o", out]
+    plain = json.loads(run(*arguments, "--evaluate", "code", "--json").out)
+    assert plain["accuracy"] == 0.5
+    either = run(*arguments, "--evaluate", "code", "--any-of", "|")
+    assert "accuracy  0.7500" in either.out
+    assert run(*arguments, "--any-of", "|").status == 2
+    assert "no column 'colour'" in run(*arguments, "--evaluate", "colour").err
+
+
+def test_cleaning_is_counted_and_abstentions_are_marked(run, labels, tmp_path):
+    (tmp_path / "loud.txt").write_text("HOSPITAL &amp; NURSES\nzzz\n")
+    out = tmp_path / "out.jsonl"
+    ran = run(
+        "classify", tmp_path / "loud.txt", "--labels", labels, "--encoder", "lsa", "-o", out,
+        "--clean", "unescape,lower", "--reject-below", 0.9, "--json",
+    )  # fmt: skip
+    assert json.loads(ran.out)["cleaned"] == {"unescape": 1, "lower": 1}
+    first, second = map(json.loads, out.read_text().splitlines())
+    assert (first["label"], first["abstained"], second["abstained"]) == ("Hospital nurses", False, True)
+    assert first["text"] == "HOSPITAL &amp; NURSES"
+    ran = run("classify", tmp_path / "loud.txt", "--labels", labels, "-o", out, "--clean", "shout")
+    assert (ran.status, "no cleaning step 'shout'" in ran.err) == (1, True)
+
+
+def test_texts_may_come_from_standard_input(command, labels, tmp_path):
+    out = tmp_path / "out.tsv"
+    ran = command(
+        "classify", "-", "--labels", labels, "--encoder", "lsa", "-o", out, stdin="a nurse\nhospital nurses\n"
+    )
+    assert (ran.status, len(rows_of(out))) == (0, 3)
+
+
+def test_an_input_is_never_written_over(run, labels, titles):
+    before = titles.read_text()
+    ran = run("classify", titles, "--labels", labels, "--encoder", "lsa", "-o", titles)
+    assert (ran.status, titles.read_text()) == (2, before)
+    ran = run("classify", titles, "--labels", labels, "--encoder", "lsa", "-o", labels.with_name("out.xlsx"))
+    assert (ran.status, "the suffix says which" in ran.err) == (1, True)
+
+
+def test_ctrl_c_leaves_a_run_that_can_be_continued(run, labels, tmp_path):
+    source, out = tmp_path / "many.txt", tmp_path / "out.tsv"
+    words = ["chef", "software", "nurses", "truck", "heavy", "hospital", "and"]
+    source.write_text("".join(f"{words[row % 7]} {words[row // 7 % 7]} number {row}\n" for row in range(120_000)))
+    arguments = ["classify", source, "--labels", labels, "--encoder", "lsa", "-o"]
+    assert run(*arguments, tmp_path / "whole.tsv").status == 0
+    command = [sys.executable, "-m", "nearmost", *map(str, [*arguments, out])]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as child:
+        state = tmp_path / "out.tsv.resume"
+        deadline = time.monotonic() + 60
+        while not state.exists() and child.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        child.send_signal(signal.SIGINT)
+        assert child.wait(60) == 130
+        assert "interrupted" in child.stderr.read()
+    assert not out.exists()
+    assert state.exists()
+    ran = run(*arguments, out, "-k", 2)
+    assert (ran.status, "another k" in ran.err, "--restart" in ran.err) == (1, True, True)
+    assert run(*arguments, out).status == 0
+    assert out.read_bytes() == (tmp_path / "whole.tsv").read_bytes()
+    assert not [name for name in os.listdir(tmp_path) if "resume" in name or "part" in name]
+
+
+def test_every_answer_is_the_librarys(run, labels, titles, tmp_path):
+    out = tmp_path / "out.tsv"
+    run("classify", titles, "--labels", labels, "--encoder", "lsa", "-o", out, "--weights", "uniform", "-k", 3)
+    classifier = nm.LabelClassifier("lsa", k=3, weights="uniform").fit(list(OCCUPATIONS.values()))
+    best, shares = classifier.top([title for title, _ in TITLES], 2)
+    assert [[row[2], row[4]] for row in rows_of(out)[1:]] == best.tolist()
+    assert [float(row[3]) for row in rows_of(out)[1:]] == pytest.approx(shares[:, 0], abs=1e-6)
+
+
+def test_a_cache_keeps_the_vectors(run, labels, titles, tmp_path, monkeypatch):
+    class Letters:
+        spec, dim, n_texts = "test-letters", 128, 0
+
+        def encode(self, texts, *, progress=None, n_threads=0):
+            Letters.n_texts += len(texts)
+            return np.array([[text.lower().count(chr(code)) for code in range(128)] for text in texts], np.float32)
+
+    monkeypatch.setattr("nearmost.encoders.load_encoder", lambda spec: Letters())
+    for name in ("one.tsv", "two.tsv"):
+        out = tmp_path / name
+        assert run("classify", titles, "--labels", labels, "-o", out, "--cache", tmp_path / "cache").status == 0
+    assert Letters.n_texts == 3 + 4 + 4 + 3  # the fingerprint twice, the labels and the titles once
+    assert (tmp_path / "one.tsv").read_bytes() == (tmp_path / "two.tsv").read_bytes()
