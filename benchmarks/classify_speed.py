@@ -3,9 +3,9 @@
     .venv/bin/python benchmarks/classify_speed.py [--n 100000] [--encoder minilm] [--rounds 3] [--threads 2]
 
 The plain recipe: sentence-transformers in batches of 1,000, Annoy with 500 trees, and a vote in Python for each text.
-Both use the same number of threads, and label names alone; they take turns, a slice of the strings at a time, so that what else the
-machine does falls on both. CPU and wall seconds are those of the whole run; "outside" is what ours spends on anything
-but the encoder.
+Both use the same number of threads, and label names alone; they take turns, a slice of the strings at a time, so that
+what else the machine does falls on both. CPU and wall seconds are those of the whole run; "outside" is what ours spends
+on anything but the encoder.
 """
 
 from __future__ import annotations

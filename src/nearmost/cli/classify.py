@@ -110,6 +110,8 @@ def classify(
         )
     cleaning.changed.clear()
     judge = _Judge(evaluate, any_of)
+    if Path(f"{output}.resume").exists() and not restart:
+        note(f"going on with the unfinished run of {output}")
     with step("classifying") as progress:
         n_rows = classify_stream(
             classifier,
