@@ -138,7 +138,7 @@ def _tsv_line(row: Sequence[str]) -> str:
 
 
 def _tsv_cell(cell: str) -> str:
-    return " ".join(cell.splitlines()).replace("\t", " ")
+    return cell if cell.isprintable() else " ".join(cell.splitlines()).replace("\t", " ")
 
 
 def _csv_line(row: Sequence[str]) -> str:

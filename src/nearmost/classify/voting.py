@@ -62,26 +62,22 @@ def rank(labels: NDArray[np.int64], weights: NDArray[np.float64]) -> Ranked:
     if none.any():
         weights = np.where(none[:, None], 1.0, weights)
     total = weights.sum(axis=1)
-    flat = labels.reshape(n, k * m)
-    order = np.argsort(flat, axis=1, kind="stable")  # like labels together, the nearest of them first
-    sorted_labels = np.take_along_axis(flat, order, axis=1)
-    begins = np.ones(flat.shape, dtype=bool)
-    begins[:, 1:] = sorted_labels[:, 1:] != sorted_labels[:, :-1]
+    places = k * m
+    # one number a vote, label first: sorted, like labels stand together, the nearest of them first
+    votes = np.sort(labels.reshape(n, places) * places + np.arange(places), axis=1)
+    label, place = votes // places, votes % places
+    begins = np.ones(votes.shape, dtype=bool)
+    begins[:, 1:] = label[:, 1:] != label[:, :-1]
     starts = np.flatnonzero(begins)
-    votes = np.take_along_axis(np.repeat(weights, m, axis=1), order, axis=1)
-    sums = np.add.reduceat(votes.ravel(), starts)
-    group, nearest, row = sorted_labels.ravel()[starts], order.ravel()[starts] // m, starts // (k * m)
-    real = group >= 0
-    group, nearest, row, sums = group[real], nearest[real], row[real], sums[real]
-    best = np.lexsort((group, nearest, -sums, row))
-    group, row, sums = group[best], row[best], sums[best]
-    counts = np.bincount(row, minlength=n)
-    place = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
-    shape = (n, int(counts.max(initial=0)))
-    ranked = Ranked(np.full(shape, -1, dtype=np.int64), np.zeros(shape))
-    ranked.labels[row, place] = group
-    ranked.shares[row, place] = sums / total[row]
-    return ranked
+    weight = np.take_along_axis(weights, place // m, axis=1)
+    group, nearest, row = label.ravel()[starts], place.ravel()[starts], starts // places
+    sums = np.full((n, places), -1.0)  # of each label, where its nearest neighbour stands
+    sums[row, nearest] = np.where(group >= 0, np.add.reduceat(weight.ravel(), starts), -1.0)
+    order = np.argsort(-sums, axis=1, kind="stable")[:, : int(np.bincount(row[group >= 0], minlength=1).max())]
+    sums = np.take_along_axis(sums, order, axis=1)
+    there = sums >= 0
+    ordered = np.where(there, np.take_along_axis(labels.reshape(n, places), order, axis=1), -1)
+    return Ranked(ordered, np.where(there, sums / total[:, None], 0.0))
 
 
 def vote(
@@ -95,12 +91,17 @@ def vote(
 
     ``ids`` and ``scores`` (q, at least k) as a search gives them; ``labels``, int64 (examples, m), -1 for none.
     """
+    alone = labels.shape[1] == 1 and len(np.unique(labels)) == len(labels)  # no two examples share a label
     parts = []
     for start in range(0, len(ids), BLOCK):
         found, near = ids[start : start + BLOCK], scores[start : start + BLOCK]
         votes = np.zeros(near.shape)
         votes[:, :k] = weigh(near[:, :k], weights)
-        parts.append(rank(np.where((found >= 0)[:, :, None], labels[found], -1), votes))
+        theirs = np.where((found >= 0)[:, :, None], labels[found], -1)
+        if alone and votes[:, 0].all() and (np.diff(votes, axis=1) <= 0).all():  # then nothing is to be counted
+            parts.append(Ranked(theirs[:, :, 0], votes / votes.sum(axis=1, keepdims=True)))
+        else:
+            parts.append(rank(theirs, votes))
     if len(parts) == 1:
         return parts[0]
     shape = (len(ids), max((part.labels.shape[1] for part in parts), default=0))
