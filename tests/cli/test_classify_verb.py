@@ -72,7 +72,11 @@ def test_it_says_how_good_it_is(run, labels, titles, tmp_path):
     plain = json.loads(run(*arguments, "--evaluate", "code", "--json").out)
     assert plain["accuracy"] == 0.5
     either = run(*arguments, "--evaluate", "code", "--any-of", "|")
-    assert "accuracy  0.7500" in either.out
+    assert "accuracy                      0.7500" in either.out
+    page = tmp_path / "report.html"
+    assert run(*arguments, "--evaluate", "code", "--report", page).status == 0
+    assert "drivers of a heavy truck" in page.read_text()
+    assert run(*arguments, "--report", page).status == 2
     assert run(*arguments, "--any-of", "|").status == 2
     assert "no column 'colour'" in run(*arguments, "--evaluate", "colour").err
 

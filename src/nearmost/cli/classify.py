@@ -15,6 +15,7 @@ from nearmost.cli.steps import step
 
 if TYPE_CHECKING:
     from nearmost.classify.sheet import Row
+    from nearmost.reports import Report
 
 EXAMPLES = """\
 Examples:
@@ -72,10 +73,17 @@ def classify(
         str | None, Parameter(metavar="DIR", help="Keep vectors in this folder, and take from it what is there.")
     ] = None,
     evaluate: Annotated[
-        str | None, Parameter(metavar="COL", help="Column with the true label: prints how good the predictions are.")
+        str | None,
+        Parameter(
+            metavar="COL",
+            help="Column with the true label: prints a report; truths and labels of all rows stay in memory.",
+        ),
     ] = None,
     any_of: Annotated[
         str | None, Parameter(metavar="SEP", help="The true labels are several, between SEP; any of them is right.")
+    ] = None,
+    report: Annotated[
+        str | None, Parameter(metavar="FILE", help="Where to save that too: .html (with the texts), .json, .csv, .txt.")
     ] = None,
     restart: Annotated[bool, Parameter(help="Begin anew where an unfinished run would be continued.")] = False,
     limit: Annotated[int | None, Parameter(metavar="N", help="Take the first rows only.")] = None,
@@ -93,8 +101,8 @@ def classify(
     from nearmost.encoders import CachedEncoder, load_encoder
     from nearmost.readers import read_corpus
 
-    if any_of is not None and (evaluate is None or not any_of):
-        raise CycloptsError(msg="--any-of SEP goes with --evaluate COL, and SEP is at least a letter.")
+    if evaluate is None and (any_of is not None or report is not None):
+        raise CycloptsError(msg="--any-of SEP and --report FILE go with --evaluate COL.")
     if Path(output).resolve() in {Path(one).resolve() for one in (*inputs, labels)}:
         raise CycloptsError(msg=f"{output} is one of the inputs; name another file for the predictions.")
     cleaning = _Cleaning(clean)
@@ -109,7 +117,7 @@ def classify(
             [cleaning(name) for name in names], (examples.labels and list(examples.labels)) or names, progress=progress
         )
     cleaning.changed.clear()
-    judge = _Judge(evaluate, any_of)
+    judge = _Judge(evaluate, any_of, with_texts=(report or "").lower().endswith(".html"))
     if Path(f"{output}.resume").exists() and not restart:
         note(f"going on with the unfinished run of {output}")
     with step("classifying") as progress:
@@ -122,7 +130,12 @@ def classify(
             restart=restart,
             watch=judge.see,
         )
-    facts: dict[str, Any] = {"output": output, "n_rows": n_rows, **judge.facts()}
+    found = judge.report()
+    facts: dict[str, Any] = {"output": output, "n_rows": n_rows}
+    if found is not None:
+        facts |= found.plain()["figures"]
+        if report is not None:
+            found.save(report)
     if clean:
         facts["cleaned"] = cleaning.changed
     if as_json:
@@ -131,7 +144,8 @@ def classify(
     print(f"{output}: {n_rows:,} rows, {len(classifier.classes_):,} labels, encoder {loaded.spec}")
     for name, count in cleaning.changed.items():
         note(f"cleaning: {name} changed {count:,} texts")
-    judge.print()
+    if found is not None:
+        print(f"\n{found.text().rstrip()}")
 
 
 class _Cleaning:
@@ -154,11 +168,12 @@ class _Cleaning:
 class _Judge:
     """Keeps truth and prediction of every row where there is a column of truths; else nothing."""
 
-    def __init__(self, column: str | None, separator: str | None) -> None:
+    def __init__(self, column: str | None, separator: str | None, *, with_texts: bool) -> None:
         self._column = column
         self._separator = separator
+        self._with_texts = with_texts
         self._truth: list[str] = []
-        self._predicted: list[tuple[str, bool]] = []
+        self._rows: list[tuple[str, str, str, float, bool]] = []
         self._same: dict[str, str] = {}  # one object a label, not one a row
 
     def passing(self, inputs: list[str], options: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -175,21 +190,20 @@ class _Judge:
     def see(self, rows: list[Row]) -> None:
         """The predictions of these rows."""
         if self._column is not None:
+            one = self._same.setdefault
             for row in rows:
-                self._predicted.append((self._same.setdefault(row.label, row.label), row.abstained == "true"))
+                labels = one(row.label, row.label), one(row.runner_up, row.runner_up)
+                self._rows.append(
+                    (row.text if self._with_texts else "", *labels, float(row.score), row.abstained == "true")
+                )
 
-    def facts(self) -> dict[str, Any]:
-        """Accuracy and coverage, where there is a truth."""
+    def report(self) -> Report | None:
+        """How good the predictions are, where there is a truth."""
+        from nearmost.reports import report
+
         if self._column is None:
-            return {}
-        right = answered = 0
-        for truth, (label, abstained) in zip(self._truth, self._predicted, strict=True):
-            answered += not abstained
-            right += not abstained and label in (truth.split(self._separator) if self._separator else (truth,))
-        n_rows = max(1, len(self._truth))
-        return {"accuracy": right / n_rows, "coverage": answered / n_rows, "precision": right / max(1, answered)}
-
-    def print(self) -> None:
-        """One line a figure."""
-        for name, value in self.facts().items():
-            print(f"{name:<10}{value:.4f}")
+            return None
+        texts, best, second, scores, abstained = zip(*self._rows, strict=True)
+        truth = [one.split(self._separator) for one in self._truth] if self._separator else self._truth
+        ranked = [[label, other] if other else [label] for label, other in zip(best, second, strict=True)]
+        return report(truth, ranked, scores, texts=texts if self._with_texts else None, abstained=abstained, top=(1, 2))
