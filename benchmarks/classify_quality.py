@@ -89,6 +89,36 @@ def main() -> None:
             for k in KS:
                 classifier.set_params(k=k, weights=weights)
                 show(f"{weights}, k={k}", classifier.top(rows, 5)[0], queries.codes)
+        if some is new:
+            sureness(classifier.set_params(k=25, weights="score"), rows, queries.codes)
+
+
+def sureness(classifier: nm.LabelClassifier, rows: np.ndarray, truth: list[list[str]]) -> None:
+    """Calibration error on half of the queries, before and after calibrating on the other half, and abstention."""
+    order = np.random.default_rng(0).permutation(len(rows))
+    held, rest = np.array_split(order, 2)
+    codes = [[truth[row] for row in part] for part in (held, rest)]
+    right = classifier.predict(rows[rest])
+    good = np.array([label in true for label, true in zip(right, codes[1], strict=True)])
+    print("\nsure: half of the queries calibrate, the others are measured (k=25, score)")
+    for name in ("share of the vote", "calibrated"):
+        confidence = classifier.confidence(rows[rest])
+        print(f"{name:<42}calibration error {miss(confidence, good):.4f}")
+        classifier.calibrate(rows[held], codes[0])
+    for wanted in (0.7, 0.8, 0.9, 0.95):
+        chosen = classifier.choose_threshold(rows[held], codes[0], precision=wanted)
+        kept = classifier.confidence(rows[rest]) >= chosen.threshold
+        print(
+            f"precision {wanted:.2f} wanted: score at least {chosen.threshold:.3f}, {kept.mean():6.1%} answered, "
+            f"{good[kept].mean():.3f} of these right"
+        )
+
+
+def miss(confidence: np.ndarray, right: np.ndarray) -> float:
+    """The expected calibration error over ten bins of equal width."""
+    bins = np.minimum((confidence * 10).astype(int), 9)
+    parts = [bins == number for number in range(10)]
+    return float(sum(abs(confidence[some].mean() - right[some].mean()) * some.mean() for some in parts if some.any()))
 
 
 def show(name: str, best: np.ndarray, truth: list[list[str]]) -> None:
