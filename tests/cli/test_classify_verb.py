@@ -77,6 +77,7 @@ def test_it_says_how_good_it_is(run, labels, titles, tmp_path):
     assert run(*arguments, "--evaluate", "code", "--report", page).status == 0
     assert "drivers of a heavy truck" in page.read_text()
     assert run(*arguments, "--report", page).status == 2
+    assert run(*arguments, "--evaluate", "code", "--report", tmp_path / "report.xls").status == 2
     assert run(*arguments, "--any-of", "|").status == 2
     assert "no column 'colour'" in run(*arguments, "--evaluate", "colour").err
 

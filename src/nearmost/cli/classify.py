@@ -103,6 +103,8 @@ def classify(
 
     if evaluate is None and (any_of is not None or report is not None):
         raise CycloptsError(msg="--any-of SEP and --report FILE go with --evaluate COL.")
+    if report is not None and Path(report).suffix.lower() not in (".html", ".json", ".csv", ".txt"):
+        raise CycloptsError(msg=f"--report {report}: the suffix must be .html, .json, .csv or .txt.")
     if Path(output).resolve() in {Path(one).resolve() for one in (*inputs, labels)}:
         raise CycloptsError(msg=f"{output} is one of the inputs; name another file for the predictions.")
     cleaning = _Cleaning(clean)
