@@ -27,8 +27,7 @@ ROOMS = (nearmost.bench, nearmost.plots)
 DOORS = ("gensim", "lmdb", "sklearn")  # modules of nearmost.compat whose names have lines too
 NEEDS = {"gensim.md": ["gensim"], "lmdb.md": ["lmdb", "annoy"]}
 """Page -> what must be installed for its code; all of them use scikit-learn."""
-VERBS = ("index", "search", "analogy", "evaluate", "convert", "info", "verify", "bench", "demo")
-VERBS = ("index", "search", "classify", "info", "verify", "bench", "demo")
+VERBS = ("index", "search", "classify", "analogy", "evaluate", "convert", "info", "verify", "bench", "demo")
 
 
 def members(name: str) -> list[str]:

@@ -12,8 +12,7 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError, Parameter
 
-from nearmost.cli import analogy, bench, convert, demo, evaluate, index, inspect, search
-from nearmost.cli import bench, classify, demo, index, inspect, search
+from nearmost.cli import analogy, bench, classify, convert, demo, evaluate, index, inspect, search
 from nearmost.cli.faults import report, sentence
 from nearmost.errors import NearmostError
 
