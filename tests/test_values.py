@@ -255,7 +255,7 @@ def test_ten_thousand_keys_are_found():
 def test_an_unknown_key_is_named_without_quotes_around_the_sentence():
     with pytest.raises(UnknownKeyError) as missed:
         Keys.of(["a"]).row("b")
-    assert str(missed.value) == "no row has the key 'b'"
+    assert str(missed.value) == "no row has the key 'b'; did you mean 'a'?"
     assert isinstance(missed.value, KeyError)
     assert 5 not in Keys.of(["5"])
     assert "\ud800" not in Keys.of(["a"])
