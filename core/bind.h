@@ -100,5 +100,6 @@ void bind_keys(nb::module_& m);
 void bind_partition(nb::module_& m);
 void bind_graph(nb::module_& m);
 void bind_text(nb::module_& m);
+void bind_forest(nb::module_& m);
 
 }  // namespace nearmost

@@ -120,6 +120,7 @@ NB_MODULE(_core, m) {
   bind_partition(m);
   bind_graph(m);
   bind_text(m);
+  bind_forest(m);
 }
 
 }  // namespace nearmost

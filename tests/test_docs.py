@@ -15,6 +15,7 @@ import nearmost
 import nearmost.bench
 import nearmost.plots
 from nearmost.cli import app
+from nearmost.compat import annoy
 from pages import Page, blocks_of, has_weights
 
 ROOT = Path(__file__).parents[1]
@@ -28,6 +29,7 @@ DOORS = ("gensim", "lmdb", "sklearn")  # modules of nearmost.compat whose names 
 NEEDS = {"gensim.md": ["gensim"], "lmdb.md": ["lmdb", "annoy"]}
 """Page -> what must be installed for its code; all of them use scikit-learn."""
 VERBS = ("index", "search", "classify", "analogy", "evaluate", "convert", "info", "verify", "bench", "demo")
+COMPAT = {"annoy": annoy}
 
 
 def members(name: str) -> list[str]:
@@ -62,6 +64,18 @@ def anchors(path: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def compat_names() -> set[str]:
+    """``module.name`` and ``module.Class.member`` of what stands in for another library."""
+    named = {f"{door}.{name}": getattr(module, name) for door, module in COMPAT.items() for name in module.__all__}
+    inside = {f"{name}.{member}" for name, thing in named.items() if inspect.isclass(thing) for member in vars(thing)}
+    return {*named, *(name for name in inside if not name.rpartition(".")[2].startswith("_"))}
+
+
+@pytest.mark.parametrize("name", sorted(compat_names()))
+def test_every_name_in_place_of_another_librarys_has_its_line(name):
+    assert ROWS[name].strip()
+
+
 @pytest.mark.parametrize(
     "name", [*nearmost.__all__, *(each for name in nearmost.__all__ for each in members(name)), *door_names()]
 )
@@ -76,7 +90,7 @@ def test_every_name_of_a_room_has_its_line(name):
 
 def test_every_name_with_a_line_is_there():
     known = {*nearmost.__all__, *(each for name in nearmost.__all__ for each in members(name)), *nearmost.METRICS}
-    known |= {f"nearmost {verb}" for verb in VERBS} | {*door_names()}
+    known |= {f"nearmost {verb}" for verb in VERBS} | {*door_names()} | compat_names()
     known |= {f"{room.__name__[9:]}.{name}" for room in ROOMS for name in room.__all__}
     assert {name for name in ROWS if not name.startswith("NEARMOST_")} <= known
 

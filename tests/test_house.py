@@ -24,7 +24,7 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 FLOORS = [
     {"errors", "_core"},
     {"cleaning", "memory", "metrics", "strings", "values", "rows", "store", "allowed", "queries", "spelling"},
-    {"flat", "calibrate", "turning", "digits", "partition", "partitioning", "graph", "graphing", "packing"},
+    {"flat", "calibrate", "turning", "digits", "partition", "partitioning", "graph", "graphing", "packing", "forest"},
     {"encoders", "readers", "noise", "reports"},
     {"contents", "building", "index", "nearest", "analogy", "evaluate", "writers"},
     {"stdlib_docs", "compat", "classify"},

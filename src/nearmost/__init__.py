@@ -10,12 +10,14 @@ from nearmost.classify import LabelClassifier, classify_stream
 from nearmost.cleaning import clean
 from nearmost.encoders import Encoder, load_encoder
 from nearmost.errors import (
+    AnnoyFileError,
     DamagedFileError,
     DuplicateKeyError,
     EncoderError,
     EncoderMismatchError,
     FormatError,
     InputError,
+    ItemError,
     MissingExtraError,
     NearmostError,
     NewerFormatError,
@@ -42,6 +44,7 @@ __version__ = "0.1.0"
 __all__ = [
     "METRICS",
     "AnalogyScores",
+    "AnnoyFileError",
     "Confusion",
     "Corpus",
     "DamagedFileError",
@@ -52,6 +55,7 @@ __all__ = [
     "FormatError",
     "Index",
     "InputError",
+    "ItemError",
     "Keys",
     "LabelClassifier",
     "Metric",

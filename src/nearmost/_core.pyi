@@ -170,6 +170,17 @@ def gather(
     text: NDArray[np.uint8], spans: NDArray[np.uint64], offsets: NDArray[np.uint64], out: NDArray[np.uint8]
 ) -> None: ...
 def write_numbers(rows: NDArray[np.float32], out: NDArray[np.uint8], ends: NDArray[np.uint64]) -> int: ...
+def forest_shape(metric: int, dim: int) -> tuple[int, int, int]: ...
+def search_forest(
+    metric: int,
+    nodes: NDArray[np.uint8],
+    n_items: int,
+    roots: NDArray[np.int32],
+    query: NDArray[np.float32],
+    effort: int,
+    ids: NDArray[np.int64],
+    distances: NDArray[np.float64],
+) -> int: ...
 
 class StringTable:
     def __init__(

@@ -7,12 +7,14 @@ Each error says what was found, what was wanted and what to do about it::
     │   ├── ShapeError                  wrong number of rows, columns or axes
     │   ├── NotFiniteError              NaN or infinity where numbers were wanted
     │   ├── DuplicateKeyError           one key names two rows
-    │   └── ReadError                   a malformed line or record in an input file
+    │   ├── ReadError                   a malformed line or record in an input file
+    │   └── ItemError (IndexError)      an item number or a vector's length that an AnnoyIndex does not have
     ├── UnknownKeyError (KeyError)      no row has this key
     ├── FormatError (ValueError)        an index file that cannot be trusted
     │   ├── NotAnIndexError             something else than a nearmost file
     │   ├── NewerFormatError            written by a later nearmost
-    │   └── DamagedFileError            truncated, altered or inconsistent
+    │   ├── DamagedFileError            truncated, altered or inconsistent
+    │   └── AnnoyFileError (OSError)    no file of the metric and dim that AnnoyIndex was made with
     ├── EncoderError (ValueError)       text cannot be turned into vectors
     │   ├── UnknownEncoderError         no encoder answers to this spec
     │   └── EncoderMismatchError        not the encoder the index was built with
@@ -55,6 +57,10 @@ class ReadError(InputError):
     """An input file holds something that cannot be read; the message starts with file and line."""
 
 
+class ItemError(InputError, IndexError):
+    """An AnnoyIndex has no item of this number, or a vector has another length than its others."""
+
+
 class UnknownKeyError(NearmostError, KeyError):
     """No row has this key."""
 
@@ -83,6 +89,10 @@ class NewerFormatError(FormatError):
 
 class DamagedFileError(FormatError):
     """The file is truncated, altered or contradicts itself."""
+
+
+class AnnoyFileError(FormatError, OSError):
+    """A file is not what AnnoyIndex was told: another metric or dim, damaged, or none of Annoy's or ours."""
 
 
 class EncoderError(NearmostError, ValueError):

@@ -20,6 +20,7 @@ import tempfile
 import time
 import warnings
 from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import mutations
@@ -90,14 +91,14 @@ def work(folder: Path, first: int, last: int) -> None:
 class Child:
     """A process that works through a range of mutations, started again behind the one that killed it."""
 
-    def __init__(self, folder: Path, first: int, last: int) -> None:
+    def __init__(self, script: str, folder: Path, first: int, last: int) -> None:
         self.folder, self.first, self.last = folder, first, last
         self.counts: Counter[str] = Counter()
         self.examples: dict[str, str] = {}
         self.moved, self.seen = time.monotonic(), first
         (folder / f"at-{first}").write_bytes(STATE.pack(first, 0))
         self.log = open(folder / f"log-{first}", "wb")  # noqa: SIM115
-        command = [sys.executable, __file__, "--child", str(folder), str(first), str(last)]
+        command = [sys.executable, script, "--child", str(folder), str(first), str(last)]
         self.process = subprocess.Popen(command, env={**SANITIZERS, **os.environ}, stdout=self.log, stderr=self.log)
 
     def poll(self) -> list[tuple[int, int]] | None:
@@ -125,18 +126,29 @@ class Child:
         return [(first, last) for first, last in ((self.first, at), (at + 1, self.last)) if first < last]
 
 
-def run(count: int, *, seed: int = 0, workers: int = 1, batch: int = 2000) -> tuple[Counter[str], dict[str, str]]:
-    """The counts by door and outcome over ``count`` mutations, and one example of each thing that must not be."""
+def run(
+    count: int,
+    *,
+    seed: int = 0,
+    workers: int = 1,
+    batch: int = 2000,
+    script: str = __file__,
+    every_sample: Callable[[Path], Iterable[Path]] = samples.every_sample,
+) -> tuple[Counter[str], dict[str, str]]:
+    """The counts by door and outcome over ``count`` mutations, and one example of each thing that must not be.
+
+    ``script`` is what children run: this one, or another with a ``work`` of its own behind --child.
+    """
     counts: Counter[str] = Counter()
     examples: dict[str, str] = {}
     todo = [(at, min(at + batch, seed + count)) for at in range(seed, seed + count, batch)][::-1]
     base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(dir=base) as folder:
-        list(samples.every_sample(Path(folder)))
+        list(every_sample(Path(folder)))
         running: list[Child] = []
         while todo or running:
             while todo and len(running) < workers:
-                running.append(Child(Path(folder), *todo.pop()))
+                running.append(Child(script, Path(folder), *todo.pop()))
             time.sleep(0.1)
             for child in list(running):
                 left = child.poll()

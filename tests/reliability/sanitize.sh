@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds nearmost with AddressSanitizer and UndefinedBehaviorSanitizer and opens COUNT damaged files with it; then builds
+# Builds nearmost with AddressSanitizer and UndefinedBehaviorSanitizer and opens COUNT damaged files, ours and Annoy's, with it; then builds
 # it with ThreadSanitizer and searches from many threads: tests/reliability/sanitize.sh [COUNT [WORKERS]]
 #
 # Each build lives in a virtual environment of its own under $NEARMOST_SANITIZE_BUILD (default: build/sanitize), since an
@@ -22,6 +22,9 @@ make memory address,undefined
 LD_PRELOAD=$(gcc -print-file-name=libasan.so):$(gcc -print-file-name=libubsan.so) \
   ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
   "$build/memory/bin/python" "$here/damage.py" --count "${1:-100000}" --workers "${2:-2}"
+LD_PRELOAD=$(gcc -print-file-name=libasan.so):$(gcc -print-file-name=libubsan.so) \
+  ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+  "$build/memory/bin/python" "$here/damage_forests.py" --count "${1:-100000}" --workers "${2:-2}"
 
 make threads thread
 rm -f "$build"/report.*
