@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
@@ -23,6 +24,7 @@ Examples:
   nearmost convert glove.nearmost glove.parquet
   nearmost convert GoogleNews-vectors-negative300.bin.gz news.txt --limit 100000
   nearmost convert model.kv model.bin
+  nearmost convert old.ann new.nearmost --dim 40 --metric angular --keys words.txt
 """
 
 
@@ -37,6 +39,7 @@ class Wanted:
     on_duplicate: Literal["error", "first", "last"]
     encoding: str
     metric: str
+    dim: int | None
     threads: int
 
 
@@ -63,8 +66,13 @@ def convert(
     ] = "error",
     encoding: Annotated[str, Parameter(metavar="NAME", help="Of the words in IN.")] = "utf-8",
     metric: Annotated[
-        Literal["cosine", "euclidean", "dot", "manhattan", "hamming"], Parameter(help="Of an index: what near means.")
+        Literal["cosine", "angular", "euclidean", "dot", "manhattan", "hamming"],
+        Parameter(help="Of an index: what near means; angular is Annoy's word for cosine."),
     ] = "cosine",
+    dim: Annotated[
+        int | None,
+        Parameter(metavar="N", help="IN is a file of Annoy, which says neither its dim nor its --metric."),
+    ] = None,
     force: Annotated[bool, Parameter(help="Replace OUT where it exists.")] = False,
     threads: Threads = 0,
     as_json: Json = False,
@@ -74,11 +82,12 @@ def convert(
     What IN holds tells its format, not its name. OUT is written whole or not
     at all.
     """
-    wanted = Wanted(format, keys, limit, lowercase, on_duplicate, encoding, metric, threads)
+    wanted = Wanted(format, keys, limit, lowercase, on_duplicate, encoding, metric, dim, threads)
     write = writer_of(target, format)
     _check_target(source, target, force)
     with step("reading"):
-        vectors = reader_of(source)(source, wanted)
+        read = reader_of(source) if dim is None else _read_forest
+        vectors = read(source, wanted)
     write(vectors, target, wanted)
     if as_json:
         print_json({"path": target, "n_rows": len(vectors), "dim": vectors.dim})
@@ -116,6 +125,21 @@ def _read_index(source: str, wanted: Wanted) -> Vectors:
     return Vectors.of(rows, None if unnamed else named, on_duplicate=on_duplicate)
 
 
+def _read_forest(source: str, wanted: Wanted) -> Vectors:
+    """The items of an Annoy file; the line of --keys that names an item is that of its number."""
+    from nearmost.forest import read_forest
+    from nearmost.readers.vectors import renamed
+    from nearmost.values import Vectors
+
+    assert wanted.dim is not None
+    names = None if wanted.keys is None else Path(wanted.keys).read_text(encoding="utf-8").splitlines()
+    held = read_forest(source, wanted.dim, wanted.metric, keys=names)
+    rows = held.rows[: wanted.limit]
+    if not wanted.lowercase:
+        return Vectors(rows, held.keys) if len(rows) == len(held) else Vectors.of(rows, held.keys[: len(rows)])
+    return Vectors.of(rows, renamed(held.keys[: len(rows)], None, None, True), on_duplicate="first")
+
+
 def _write_vectors(vectors: Vectors, target: str, wanted: Wanted) -> None:
     from nearmost.writers import format_of, keys_beside, write_vectors
 
@@ -129,7 +153,8 @@ def _write_index(vectors: Vectors, target: str, wanted: Wanted) -> None:
     from nearmost.index import Index
 
     with step("packing") as progress:
-        built = Index.build(vectors, metric=wanted.metric, n_threads=wanted.threads, progress=progress)
+        metric = "cosine" if wanted.metric == "angular" else wanted.metric
+        built = Index.build(vectors, metric=metric, n_threads=wanted.threads, progress=progress)
     save(built, target)
 
 
