@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from nearmost.errors import InputError, MissingExtraError, ReadError
 from nearmost.flat import Progress
+from nearmost.forest import read_forest
 from nearmost.metrics import Metric, metric_named
 from nearmost.strings import OnDuplicate
 from nearmost.values import Vectors
@@ -54,7 +55,7 @@ def read_pair(
     that two numbers have, the last one is kept, as the map's ``w<word>`` does, or what ``on_duplicate`` says. Raises
     ReadError where an item has no word or a word no item: then they are no pair.
     """
-    items = _read_forest(annoy_path, dim, metric)
+    items = read_forest(annoy_path, dim, metric)
     words = read_words(lmdb_path)
     numbers = [int(key) for key in items.keys]
     pair = f"{os.fspath(annoy_path)} has {len(numbers)} items and {os.fspath(lmdb_path)} has {len(words)} words"
@@ -143,12 +144,6 @@ def write_pair(
         forest.unload()
         write_words(lmdb_path, vectors.keys)
         made.replace(target)
-
-
-def _read_forest(path: str | os.PathLike[str], dim: int, metric: str | Metric) -> Vectors:
-    forest = AnnoyIndex(dim, ANNOY_NAMES[metric_named(metric).name])
-    forest.load(os.fspath(path))
-    return Vectors.of([forest.get_item_vector(item) for item in range(forest.get_n_items())])
 
 
 def _pairs_of(words: Iterable[str]) -> Iterator[tuple[bytes, bytes]]:
