@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from nearmost import store
 from nearmost.contents import Contents
 from nearmost.encoders.recorded import PROBES, STATE, RecordedEncoder
-from nearmost.flat import Flat
 from nearmost.metrics import METRICS
-from nearmost.rows import Rows
+from nearmost.packing import Kind, pack
+from nearmost.rows import Rows, Store
 from nearmost.strings import Keys, Strings
 
 HERE = Path(__file__).parent
@@ -50,8 +50,8 @@ def scores(metric: str, query: Numbers, rows: Numbers) -> Numbers:
     return made[metric]
 
 
-def make(metric: str) -> dict[str, Any]:
-    """Writes the file of this metric; the answers that it must give."""
+def make(metric: str, kind: Kind = "flat", store_as: Store = "f32") -> dict[str, Any]:
+    """Writes the file of this metric, kind and type of number; the answers that it must give."""
     rows, queries = numbers(N_ROWS * DIM, 1).reshape(N_ROWS, DIM), numbers(5 * DIM, 2).reshape(5, DIM)
     rows[3] = 0
     rows[8] = rows[2]  # a tie, which the smaller row wins
@@ -64,12 +64,12 @@ def make(metric: str) -> dict[str, Any]:
         STATE + "weights": numbers(5, 4),
     }
     made = Contents(
-        Flat.pack(METRICS[metric], Rows.of(rows, METRICS[metric])),
+        pack(METRICS[metric], Rows.of(rows, METRICS[metric], store=store_as), kind=kind),
         Keys.of(keys),
         Strings.of(texts),
         RecordedEncoder("golden:1", probes),
     )
-    store.write(HERE / f"v{store.MAJOR}-{metric}.nearmost", made.header(), made.arrays())
+    store.write(HERE / name_of(metric, kind, store_as), made.header(), made.arrays())
     ids, found = [], []
     for query in queries:
         all_scores = scores(metric, query, rows)
@@ -81,10 +81,29 @@ def make(metric: str) -> dict[str, Any]:
             "queries": queries.tolist(), "ids": ids, "scores": found}  # fmt: skip
 
 
+def name_of(metric: str, kind: str, store_as: str) -> str:
+    """The file of these; files of flat indexes with float32 rows came first and are called by their metric alone."""
+    more = "" if (kind, store_as) == ("flat", "f32") else f"-{kind}-{store_as}"
+    return f"v{store.MAJOR}-{metric}{more}.nearmost"
+
+
+OTHERS: list[tuple[str, Kind, Store]] = [
+    ("cosine", "partition", "f32"),
+    ("dot", "partition", "f16"),
+    ("hamming", "partition", "auto"),
+    ("manhattan", "flat", "f16"),
+    ("euclidean", "graph", "f16"),
+]
+"""Metrics, kinds and types of numbers that came later."""
+
+
 def main() -> None:
     path = HERE / "answers.json"
     answers = json.loads(path.read_text()) if path.exists() else {}
-    answers |= {f"v{store.MAJOR}-{metric}.nearmost": make(metric) for metric in METRICS}
+    for metric, kind, store_as in [*((metric, "flat", "f32") for metric in METRICS), *OTHERS]:
+        name = name_of(metric, kind, store_as)
+        if not (HERE / name).exists():
+            answers[name] = make(metric, kind, store_as)  # type: ignore[arg-type]
     path.write_text(
         json.dumps(answers, ensure_ascii=False, indent=None, separators=(",", ":")).replace('},"v', '},\n"v') + "\n"
     )
