@@ -20,7 +20,7 @@ from nearmost.calibrate import KS, Calibration, Step
 from nearmost.errors import DamagedFileError
 from nearmost.flat import WORTH_PACKING, Flat, Progress, among
 from nearmost.metrics import Metric
-from nearmost.rows import Rows, require_bits
+from nearmost.rows import Layout, Rows, require_bits, sections
 from nearmost.values import Neighbors
 
 FEW, FEW_FOR_MANY = 4_000, 10_000
@@ -32,7 +32,7 @@ THIN = 32
 NEAREST = 10
 """A walk's margin is measured from so far a row of the best at least: the very best alone says little."""
 
-SECTIONS: dict[str, tuple[type[np.generic], int]] = {
+SECTIONS: Layout = {
     "norms": (np.float64, 1),
     "mean": (np.float32, 1),
     "axes": (np.uint8, 4),
@@ -67,15 +67,7 @@ class Graph:
         self.calibration = calibration or Calibration({})
         self._steps: dict[tuple[float, int], Step | None] = {}  # what was asked for before
         self.rows = Rows.found(metric, dim, n_rows, arrays)
-        self.arrays: dict[str, NDArray[Any]] = self.rows.arrays
-        for name, (dtype, axes) in SECTIONS.items():
-            array = arrays.get(name)
-            if array is None and name in OPTIONAL:
-                continue
-            if array is None or array.dtype != dtype or array.ndim != axes:
-                found = "missing" if array is None else f"{array.dtype} {array.shape}"
-                raise DamagedFileError(f"section {name!r} is {found}; it must be {dtype.__name__} with {axes} axes")
-            self.arrays[name] = array
+        self.arrays = {**self.rows.arrays, **sections(arrays, SECTIONS, OPTIONAL)}
         if not (math.isfinite(unit) and unit > 0):
             raise DamagedFileError(f"the header says unit {unit}: the file is damaged")
         if len(self.arrays["mean"]) != dim + (metric.name == "dot"):

@@ -20,7 +20,7 @@ from nearmost.calibrate import Calibration, Step
 from nearmost.errors import DamagedFileError, InputError
 from nearmost.flat import WORTH_PACKING, Flat, Progress, among
 from nearmost.metrics import Metric
-from nearmost.rows import Rows, require_bits
+from nearmost.rows import Layout, Rows, require_bits, sections
 from nearmost.values import Neighbors
 
 MOST_ASKED = 1000
@@ -28,7 +28,7 @@ MOST_ASKED = 1000
 CODES = 6
 """Codes that are looked at while one row is scored exactly."""
 
-SECTIONS: dict[str, tuple[type[np.generic], int]] = {
+SECTIONS: Layout = {
     "norms": (np.float64, 1),
     "mean": (np.float32, 1),
     "axes": (np.uint8, 4),
@@ -70,15 +70,7 @@ class Partition:
         self.calibration = calibration or Calibration({})
         self._steps: dict[tuple[float, int], Step | None] = {}  # what was asked for before
         self.rows = Rows.found(metric, dim, n_rows, arrays)
-        self.arrays: dict[str, NDArray[Any]] = self.rows.arrays
-        for name, (dtype, axes) in SECTIONS.items():
-            array = arrays.get(name)
-            if array is None and name in OPTIONAL:
-                continue
-            if array is None or array.dtype != dtype or array.ndim != axes:
-                found = "missing" if array is None else f"{array.dtype} {array.shape}"
-                raise DamagedFileError(f"section {name!r} is {found}; it must be {dtype.__name__} with {axes} axes")
-            self.arrays[name] = array
+        self.arrays = {**self.rows.arrays, **sections(arrays, SECTIONS, OPTIONAL)}
         if not (math.isfinite(unit) and unit > 0 and 0 < coded <= turned <= dim + 1):
             raise DamagedFileError(f"the header says unit {unit}, coded {coded}, turned {turned}: the file is damaged")
         if len(self.arrays["mean"]) != dim + (metric.name == "dot"):

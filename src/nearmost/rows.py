@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +15,8 @@ from nearmost.memory import Allocate, aligned, nameless
 from nearmost.metrics import Metric
 from nearmost.values import float_rows
 
+Layout = Mapping[str, tuple[type[np.generic], int]]
+"""Name -> dtype and number of axes."""
 Store = Literal["auto", "f32", "f16", "i8"]
 TYPES: dict[str, Any] = {"f32": np.float32, "f16": np.float16, "i8": np.int8}
 KEPT = tuple(np.dtype(kind) for kind in (np.float32, np.float16, np.uint8, np.int8))
@@ -92,6 +94,22 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.values)
+
+
+def sections(
+    arrays: Mapping[str, NDArray[Any]], layout: Layout, optional: Collection[str] = ()
+) -> dict[str, NDArray[Any]]:
+    """Those arrays that the layout names, in its order. Raises DamagedFileError for what is not as it says."""
+    found = {}
+    for name, (dtype, axes) in layout.items():
+        array = arrays.get(name)
+        if array is None and name in optional:
+            continue
+        if array is None or array.dtype != dtype or array.ndim != axes:
+            given = "missing" if array is None else f"{array.dtype} {array.shape}"
+            raise DamagedFileError(f"section {name!r} is {given}; it must be {dtype.__name__} with {axes} axes")
+        found[name] = array
+    return found
 
 
 def gathered(batches: Iterable[Any], folder: str | os.PathLike[str] | None = None) -> NDArray[Any]:
