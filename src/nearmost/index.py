@@ -138,8 +138,8 @@ class Index:
         """The k nearest rows of each query, nearest first: ``ids, scores = index.search(queries)``.
 
         ``recall`` is the share of them to find: the index was calibrated for it when it was built, on rows held out as
-        queries (``tune`` does so on queries of your own), and 1 is exact. ``effort``, the lists to look through or a graph's
-        margin, takes its place for those who know. A flat index is always exact. Scores are exact in any case.
+        queries (``tune`` does so on queries of your own), and 1 is exact. ``effort``, the number of lists to look
+        through or a graph's margin in thousandths, takes its place for those who know. Scores are exact in any case.
 
         ``allow`` and ``deny``, each a bool mask (n,), row numbers or keys, say which rows may be found: the k nearest
         of those come, however few they are among all. ``leave_out``, a row number or key for each query, is the row
