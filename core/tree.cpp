@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <cstring>
 #include <numeric>
 #include <vector>
 
@@ -181,10 +182,9 @@ class Grower {
     return true;
   }
 
-  // Each row's nearest list among those of its cells.
+  // Each row's nearest list among those of its cells; of two that are equally near, the first.
   bool assign(const Buckets& near_cells, size_t cells, size_t width, const Tree& out) {
-    std::vector<float> scores(n_ * width, kNone);
-    Ids lists(n_ * width);
+    std::vector<std::atomic<uint64_t>> nearest(n_);  // one number a row, whichever thread finds the better list
     const bool complete = parallel_for(cells, n_threads_, poll_, [&](size_t g, const GoOn&) {
       const size_t count = out.first[g + 1] - out.first[g];
       if (count == 0) return;
@@ -192,17 +192,27 @@ class Grower {
       columns.score(
           near_cells.start[g], near_cells.start[g + 1], [&](size_t i) { return row(near_cells.items[i] / width); },
           [&](size_t i, const float* found) {
-            const size_t best = best_of(found, columns.width()), slot = near_cells.items[i];
-            scores[slot] = found[best];
-            lists[slot] = out.first[g] + uint32_t(best);
+            const size_t best = best_of(found, columns.width());
+            const uint64_t better = ranked(found[best], out.first[g] + uint32_t(best));
+            std::atomic<uint64_t>& own = nearest[near_cells.items[i] / width];
+            for (uint64_t now = own.load(std::memory_order_relaxed);
+                 now < better && !own.compare_exchange_weak(now, better, std::memory_order_relaxed);) {
+            }
           });
     });
-    if (!complete) return false;
-    for (size_t i = 0; i < n_; ++i) {
-      const float* own = &scores[i * width];
-      out.owner[i] = lists[i * width + size_t(std::max_element(own, own + width) - own)];
+    for (size_t i = 0; complete && i < n_; ++i) {
+      const uint64_t best = nearest[i].load(std::memory_order_relaxed);
+      out.owner[i] = best > 0 ? ~uint32_t(best) : 0;
     }
-    return true;
+    return complete;
+  }
+
+  // A number that grows with the score and, among equal scores, falls with the list.
+  static uint64_t ranked(float score, uint32_t list) {
+    uint32_t bits;
+    std::memcpy(&bits, &score, sizeof bits);
+    bits = bits >> 31 ? ~bits : bits | 0x80000000u;
+    return uint64_t(bits) << 32 | uint32_t(~list);
   }
 
   bool move_lists(size_t lists, const Tree& out) {
