@@ -44,7 +44,7 @@ for verb, arguments, examples in (
     (index.index, "INPUT... -o FILE [OPTIONS]", index.EXAMPLES),
     (search.search, "FILE QUERY... [OPTIONS]", search.EXAMPLES),
     (analogy.analogy, "FILE KEY... [--minus KEY] [OPTIONS]", analogy.EXAMPLES),
-    (evaluate.evaluate, "FILE --analogies FILE | --pairs FILE [OPTIONS]", evaluate.EXAMPLES),
+    (evaluate.evaluate, "FILE --analogies FILE | --pairs FILE | --robustness FILE [OPTIONS]", evaluate.EXAMPLES),
     (convert.convert, "IN OUT [OPTIONS]", convert.EXAMPLES),
     (classify.classify, "INPUT... --labels FILE -o FILE [OPTIONS]", classify.EXAMPLES),
     (inspect.info, "FILE [OPTIONS]", inspect.INFO_EXAMPLES),

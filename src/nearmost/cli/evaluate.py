@@ -1,4 +1,4 @@
-"""``nearmost evaluate``: how good the vectors of an index are."""
+"""``nearmost evaluate``: how good the vectors of an index are, and how much noise labels bear."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import CycloptsError, Parameter
 
-from nearmost.cli.options import IndexFile, Json, Threads
+from nearmost.cli.options import Json, Threads
 from nearmost.cli.output import note, print_json, printable
+from nearmost.cli.robustness import show_robustness
 
 if TYPE_CHECKING:
     from nearmost.evaluate import AnalogyScores, PairScores, SectionScore
@@ -17,11 +18,14 @@ EXAMPLES = """\
 Examples:
   nearmost evaluate glove.nearmost --analogies questions-words.txt
   nearmost evaluate glove.nearmost --pairs wordsim353.tsv --restrict-vocab 100000
+  nearmost evaluate occupations.csv --robustness titles.tsv --text title --truth occupation
 """
 
 
 def evaluate(
-    file: IndexFile,
+    file: Annotated[
+        str, Parameter(help="An index, as nearmost index writes it; for --robustness label names, or examples of them.")
+    ],
     /,
     *,
     analogies: Annotated[
@@ -37,19 +41,37 @@ def evaluate(
     recall: Annotated[
         float, Parameter(metavar="R", help="Share of the nearest to find for analogies; 1 is exact.")
     ] = 1.0,
+    robustness: Annotated[
+        str | None,
+        Parameter(metavar="FILE", help="Texts with true labels: accuracy with each kind and level of noise."),
+    ] = None,
+    text: Annotated[str | None, Parameter(metavar="COL", help="Column of these texts.")] = None,
+    truth: Annotated[str, Parameter(metavar="COL", help="Column of their true labels; of several rows any.")] = "label",
+    label_text: Annotated[str | None, Parameter(metavar="COL", help="Column of the texts of the labels.")] = None,
+    label: Annotated[str | None, Parameter(metavar="COL", help="Column of the labels; else the text itself.")] = None,
+    encoder: Annotated[str, Parameter(metavar="SPEC", help="What makes vectors of these texts.")] = "minilm",
+    limit: Annotated[int | None, Parameter(metavar="N", help="Try the first rows of texts only.")] = None,
     threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
-    """Measure word vectors: analogies answered rightly, and similarities beside what people say.
+    """Measure word vectors, or how much noise a classifier bears.
 
-    The numbers are those of gensim's evaluate_word_analogies and
-    evaluate_word_pairs.
+    Analogies answered rightly, and similarities beside what people say: the
+    numbers are those of gensim's evaluate_word_analogies and
+    evaluate_word_pairs. With --robustness: the share of texts that get a true
+    label, as they are and with each kind of noise at each level.
     """
+    if robustness is not None:
+        if analogies is not None or pairs is not None:
+            raise CycloptsError(msg="evaluate takes --robustness FILE alone, without --analogies and --pairs.")
+        columns = {"text": text, "truth": truth, "label_text": label_text, "label": label}
+        show_robustness(file, robustness, **columns, encoder=encoder, limit=limit, threads=threads, as_json=as_json)
+        return
     from nearmost.evaluate import evaluate_analogies, evaluate_pairs
     from nearmost.index import Index
 
     if analogies is None and pairs is None:
-        raise CycloptsError(msg="evaluate wants --analogies FILE or --pairs FILE, or both.")
+        raise CycloptsError(msg="evaluate wants --analogies FILE or --pairs FILE, or both, or --robustness FILE.")
     with Index.open(file) as opened:
         insensitive = not case_sensitive
         if analogies is not None:
