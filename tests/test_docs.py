@@ -15,7 +15,6 @@ import nearmost
 import nearmost.bench
 import nearmost.plots
 from nearmost.cli import app
-from nearmost.compat import annoy
 from pages import Page, blocks_of, has_weights
 
 ROOT = Path(__file__).parents[1]
@@ -25,11 +24,10 @@ API = (ROOT / "docs" / "api.md").read_text()
 ROWS = dict(re.findall(r"^\| \[?`([^`]+)`.*?\| (.*) \|$", API, re.MULTILINE))
 ROOMS = (nearmost.bench, nearmost.plots)
 """Rooms with a face of their own, imported as ``from nearmost import bench``."""
-DOORS = ("gensim", "lmdb", "sklearn")  # modules of nearmost.compat whose names have lines too
+DOORS = ("annoy", "gensim", "lmdb", "sklearn")  # modules of nearmost.compat, each another library's interface
 NEEDS = {"gensim.md": ["gensim"], "lmdb.md": ["lmdb", "annoy"]}
 """Page -> what must be installed for its code; all of them use scikit-learn."""
 VERBS = ("index", "search", "classify", "analogy", "evaluate", "convert", "info", "verify", "bench", "demo")
-COMPAT = {"annoy": annoy}
 
 
 def members(name: str) -> list[str]:
@@ -40,18 +38,24 @@ def members(name: str) -> list[str]:
     return [f"{name}.{member}" for member in vars(found) if not member.startswith("_")]
 
 
-def door_names() -> list[str]:
-    """The public names of those modules and the members of their classes, read without what they import."""
+def compat_names() -> list[str]:
+    """``module.name`` and ``module.Class.member`` of what stands in for other libraries, read without importing them.
+
+    A module's public names are its ``__all__``, or where it has none its own classes and functions.
+    """
     found = []
     for door in DOORS:
-        tree = ast.parse((ROOT / "src" / "nearmost" / "compat" / f"{door}.py").read_text())
-        for node in tree.body:
-            if not isinstance(node, ast.ClassDef | ast.FunctionDef) or node.name.startswith("_"):
-                continue
-            found.append(node.name)
-            members = node.body if isinstance(node, ast.ClassDef) else []
+        body = ast.parse((ROOT / "src" / "nearmost" / "compat" / f"{door}.py").read_text()).body
+        classes = {node.name: node for node in body if isinstance(node, ast.ClassDef)}
+        lists = [
+            node.value for node in body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+        ]
+        own = [node.name for node in body if isinstance(node, ast.ClassDef | ast.FunctionDef)]
+        for name in ast.literal_eval(lists[0]) if lists else [name for name in own if not name.startswith("_")]:
+            found.append(f"{door}.{name}")
+            members = classes[name].body if name in classes else []
             found += [
-                f"{node.name}.{member.name}"
+                f"{door}.{name}.{member.name}"
                 for member in members
                 if isinstance(member, ast.FunctionDef) and not member.name.startswith("_")
             ]
@@ -64,20 +68,8 @@ def anchors(path: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def compat_names() -> set[str]:
-    """``module.name`` and ``module.Class.member`` of what stands in for another library."""
-    named = {f"{door}.{name}": getattr(module, name) for door, module in COMPAT.items() for name in module.__all__}
-    inside = {f"{name}.{member}" for name, thing in named.items() if inspect.isclass(thing) for member in vars(thing)}
-    return {*named, *(name for name in inside if not name.rpartition(".")[2].startswith("_"))}
-
-
-@pytest.mark.parametrize("name", sorted(compat_names()))
-def test_every_name_in_place_of_another_librarys_has_its_line(name):
-    assert ROWS[name].strip()
-
-
 @pytest.mark.parametrize(
-    "name", [*nearmost.__all__, *(each for name in nearmost.__all__ for each in members(name)), *door_names()]
+    "name", [*nearmost.__all__, *(each for name in nearmost.__all__ for each in members(name)), *compat_names()]
 )
 def test_every_public_name_has_its_line(name):
     assert ROWS[name].strip()
@@ -90,7 +82,7 @@ def test_every_name_of_a_room_has_its_line(name):
 
 def test_every_name_with_a_line_is_there():
     known = {*nearmost.__all__, *(each for name in nearmost.__all__ for each in members(name)), *nearmost.METRICS}
-    known |= {f"nearmost {verb}" for verb in VERBS} | {*door_names()} | compat_names()
+    known |= {f"nearmost {verb}" for verb in VERBS} | {*compat_names()}
     known |= {f"{room.__name__[9:]}.{name}" for room in ROOMS for name in room.__all__}
     assert {name for name in ROWS if not name.startswith("NEARMOST_")} <= known
 

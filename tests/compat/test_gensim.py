@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from nearmost import Index, InputError, NotAnIndexError
+from nearmost import Index, InputError, NotAnIndexError, ReadError
 from nearmost.compat.gensim import AnnoyIndexer, NearmostIndexer
 
 gensim = pytest.importorskip("gensim", reason="gensim is not installed: pip install gensim")
@@ -139,6 +141,37 @@ def test_gensims_own_indexer_is_taken_over_line_by_line(word2vec, tmp_path):
     same(*answers)
     assert len(list(tmp_path.glob("nearmost*"))) == 1
     assert len(list(tmp_path.glob("gensim*"))) == 2
+
+
+def test_the_files_of_gensims_own_indexer_are_read_and_nothing_in_them_is_run(word2vec, tmp_path):
+    annoy = pytest.importorskip("gensim.similarities.annoy", reason="gensim has no Annoy indexer")
+    pytest.importorskip("annoy", reason="Annoy is not installed")
+    path = tmp_path / "old"
+    annoy.AnnoyIndexer(word2vec, 10).save(str(path))
+    indexer = NearmostIndexer(recall=1)
+    indexer.load(str(path))
+    wanted = word2vec.wv.most_similar("human", topn=8)
+    same(word2vec.wv.most_similar("human", topn=9, indexer=indexer)[1:], wanted)
+    indexer.save(tmp_path / "new")
+    again = NearmostIndexer()
+    again.load(tmp_path / "new")
+    same(word2vec.wv.most_similar("human", topn=9, indexer=again)[1:], wanted)
+    (tmp_path / "new.dict").write_bytes((tmp_path / "old.dict").read_bytes())  # left over where new took old's place
+    again.load(tmp_path / "new")
+    same(word2vec.wv.most_similar("human", topn=9, indexer=again)[1:], wanted)
+
+    class Harm:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "harm"),)
+
+    for held in (Harm(), {"f": Harm(), "labels": ["a"]}, ["a"], {"f": 12}, {"f": "12", "labels": ["a"] * 12}):
+        (tmp_path / "old.dict").write_bytes(pickle.dumps(held))
+        with pytest.raises(ValueError, match=r"AnnoyIndexer wrote|dim|old.dict"):
+            NearmostIndexer().load(path)
+    (tmp_path / "old.dict").write_bytes(b"\x80\x04no pickle")
+    with pytest.raises(ReadError, match=r"old\.dict"):
+        NearmostIndexer().load(path)
+    assert not (tmp_path / "harm").exists()
 
 
 def test_soft_cosine_takes_it_too(word2vec):

@@ -25,6 +25,8 @@ Examples:
   nearmost convert GoogleNews-vectors-negative300.bin.gz news.txt --limit 100000
   nearmost convert model.kv model.bin
   nearmost convert old.ann new.nearmost --dim 40 --metric angular --keys words.txt
+  nearmost convert words.annoy words.nearmost --lmdb words.lmdb --dim 50
+  nearmost convert words.nearmost words --to-annoy-lmdb
 """
 
 
@@ -40,6 +42,7 @@ class Wanted:
     encoding: str
     metric: str
     dim: int | None
+    lmdb: str | None
     threads: int
 
 
@@ -66,13 +69,23 @@ def convert(
     ] = "error",
     encoding: Annotated[str, Parameter(metavar="NAME", help="Of the words in IN.")] = "utf-8",
     metric: Annotated[
-        Literal["cosine", "angular", "euclidean", "dot", "manhattan", "hamming"],
-        Parameter(help="Of an index: what near means; angular is Annoy's word for cosine."),
-    ] = "cosine",
+        Literal["cosine", "angular", "euclidean", "dot", "manhattan", "hamming"] | None,
+        Parameter(
+            help="Of an index or a file of Annoy: what near means; angular is Annoy's word for cosine. "
+            "Without it, that of an index IN, else cosine."
+        ),
+    ] = None,
     dim: Annotated[
         int | None,
         Parameter(metavar="N", help="IN is a file of Annoy, which says neither its dim nor its --metric."),
     ] = None,
+    lmdb: Annotated[
+        str | None,
+        Parameter(metavar="FOLDER", help="The LMDB map of the words of that file, i<number> to w<word>."),
+    ] = None,
+    to_annoy_lmdb: Annotated[
+        bool, Parameter(help="Write the pair OUT.annoy and OUT.lmdb, with the packages annoy and lmdb.")
+    ] = False,
     force: Annotated[bool, Parameter(help="Replace OUT where it exists.")] = False,
     threads: Threads = 0,
     as_json: Json = False,
@@ -82,13 +95,16 @@ def convert(
     What IN holds tells its format, not its name. OUT is written whole or not
     at all.
     """
-    wanted = Wanted(format, keys, limit, lowercase, on_duplicate, encoding, metric, dim, threads)
-    write = writer_of(target, format)
-    _check_target(source, target, force)
+    chosen = metric or _metric_of(source)
+    wanted = Wanted(format, keys, limit, lowercase, on_duplicate, encoding, chosen, dim, lmdb, threads)
+    write = _write_pair if to_annoy_lmdb else writer_of(target, format)
+    for each in _pair(target) if to_annoy_lmdb else (target,):
+        _check_target(source, each, force)
     with step("reading"):
-        read = reader_of(source) if dim is None else _read_forest
+        read = reader_of(source) if dim is None and lmdb is None else _read_forest
         vectors = read(source, wanted)
     write(vectors, target, wanted)
+    target = " and ".join(_pair(target)) if to_annoy_lmdb else target
     if as_json:
         print_json({"path": target, "n_rows": len(vectors), "dim": vectors.dim})
     else:
@@ -127,17 +143,43 @@ def _read_index(source: str, wanted: Wanted) -> Vectors:
 
 def _read_forest(source: str, wanted: Wanted) -> Vectors:
     """The items of an Annoy file; the line of --keys that names an item is that of its number."""
+    from nearmost.errors import InputError
     from nearmost.forest import read_forest
     from nearmost.readers.vectors import renamed
     from nearmost.values import Vectors
 
-    assert wanted.dim is not None
-    names = None if wanted.keys is None else Path(wanted.keys).read_text(encoding="utf-8").splitlines()
-    held = read_forest(source, wanted.dim, wanted.metric, keys=names)
+    if wanted.dim is None:
+        raise InputError(f"{source}: a file of Annoy does not say how many columns it has; say --dim N")
+    if wanted.lmdb is None:
+        names = None if wanted.keys is None else Path(wanted.keys).read_text(encoding="utf-8").splitlines()
+        held = read_forest(source, wanted.dim, wanted.metric, keys=names)
+    elif wanted.keys is None:
+        held = _read_pair(source, wanted.lmdb, wanted.dim, wanted)
+    else:
+        raise InputError("--keys and --lmdb both name the items; say one of them")
     rows = held.rows[: wanted.limit]
     if not wanted.lowercase:
         return Vectors(rows, held.keys) if len(rows) == len(held) else Vectors.of(rows, held.keys[: len(rows)])
     return Vectors.of(rows, renamed(held.keys[: len(rows)], None, None, True), on_duplicate="first")
+
+
+def _read_pair(source: str, lmdb: str, dim: int, wanted: Wanted) -> Vectors:
+    from nearmost.compat.lmdb import read_pair
+
+    return read_pair(source, lmdb, dim, wanted.metric, on_duplicate=wanted.on_duplicate)
+
+
+def _write_pair(vectors: Vectors, target: str, wanted: Wanted) -> None:
+    from nearmost.compat.lmdb import write_pair
+
+    with step("planting trees") as progress:
+        write_pair(vectors, *_pair(target), metric=wanted.metric, n_threads=wanted.threads, progress=progress)
+
+
+def _pair(target: str) -> tuple[str, str]:
+    """The two files that --to-annoy-lmdb writes, as the recipe names them."""
+    stem = target.removesuffix(".annoy")
+    return f"{stem}.annoy", f"{stem}.lmdb"
 
 
 def _write_vectors(vectors: Vectors, target: str, wanted: Wanted) -> None:
@@ -173,6 +215,16 @@ def writer_of(target: str, format: str | None) -> Write:
     return found or _write_vectors
 
 
+def _metric_of(source: str) -> str:
+    """What near means where nobody says it: as before in an index, else cosine."""
+    from nearmost.index import Index
+
+    if not _is_index(source):
+        return "cosine"
+    with Index.open(source) as opened:
+        return opened.metric.name
+
+
 def _is_index(source: str) -> bool:
     from nearmost.store import MAGIC
 
@@ -184,7 +236,10 @@ def _is_index(source: str) -> bool:
 
 Read = Callable[[str, Wanted], "Vectors"]
 Write = Callable[["Vectors", str, Wanted], None]
-READERS: list[tuple[Callable[[str], bool], Read]] = [(_is_index, _read_index)]
+READERS: list[tuple[Callable[[str], bool], Read]] = [
+    (_is_index, _read_index),
+    (lambda source: source.lower().endswith((".ann", ".annoy")), _read_forest),
+]
 """Who reads what, the first whose question is answered with yes: another program's index is a line here."""
 WRITERS: dict[str, Write] = {".nearmost": _write_index}
 """Who writes what, by suffix; everything else is ``write_vectors``."""

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from nearmost.errors import InputError
+from nearmost.errors import InputError, NotAnIndexError, ReadError
 from nearmost.flat import Progress
+from nearmost.forest import read_forest
 from nearmost.index import Index
 from nearmost.packing import Kind
 from nearmost.partitioning import Quality
+from nearmost.readers.unpickle import unpickled
 from nearmost.strings import Keys
 from nearmost.values import Vectors
 
@@ -82,8 +85,16 @@ class NearmostIndexer:
         """Opens a file that ``save`` wrote, or any cosine index: mapped, so that processes share its memory.
 
         The model is not in it; ``most_similar`` needs none, and ``indexer.model = model`` puts it back for who does.
+        The two files that gensim's AnnoyIndexer wrote, ``fname`` and ``fname.dict``, are read too, and indexed anew;
+        of the pickle nothing is run.
         """
-        index = Index.open(fname)
+        beside = f"{os.fspath(fname)}.dict"
+        try:
+            index = Index.open(fname)
+        except NotAnIndexError:
+            if not os.path.exists(beside):
+                raise
+            index = Index.build(read_annoy_indexer(fname, beside))
         if index.metric.name != "cosine":
             raise InputError(f"{os.fspath(fname)} has metric {index.metric}; gensim's similarity is cosine")
         self.index = index
@@ -109,6 +120,23 @@ def read_model(model: Any) -> tuple[Vectors, Sequence[Label]]:
         raise InputError(f"{type(model).__name__} is no Word2Vec, Doc2Vec, FastText or KeyedVectors of gensim 4")
     named = [row for row, label in enumerate(labels) if label is not None]  # room that was made and never filled
     labels = [labels[row] for row in named]
-    copied = np.array(rows[named], dtype=np.float32)
+    return _labelled(np.array(rows[named], dtype=np.float32), labels), labels
+
+
+def read_annoy_indexer(annoy_path: str | os.PathLike[str], pickle_path: str | os.PathLike[str]) -> Vectors:
+    """The vectors and labels of the two files that gensim's AnnoyIndexer wrote.
+
+    The pickle is read as data, and nothing in it is run. Raises ReadError where it holds something else.
+    """
+    name = os.fspath(pickle_path)
+    described = unpickled(Path(pickle_path).read_bytes(), name)
+    if not isinstance(described, dict) or not isinstance(described.get("labels"), list):
+        raise ReadError(f"{name}: this is not what gensim's AnnoyIndexer wrote: there are no labels in it")
+    items = read_forest(annoy_path, described.get("f"), "angular")  # type: ignore[arg-type]
+    return _labelled(items.rows, described["labels"])
+
+
+def _labelled(rows: NDArray[np.float32], labels: Sequence[Label]) -> Vectors:
+    """Tags 0, 1, 2, ... become unnamed rows, so that a saved index gives numbers back."""
     numbered = all(isinstance(label, int | np.integer) and label == row for row, label in enumerate(labels))
-    return Vectors.of(copied, None if numbered else map(str, labels)), labels
+    return Vectors.of(rows, None if numbered else map(str, labels))

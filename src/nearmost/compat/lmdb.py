@@ -11,12 +11,12 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from nearmost.errors import InputError, MissingExtraError, ReadError
 from nearmost.flat import Progress
-from nearmost.forest import read_forest
-from nearmost.metrics import Metric, metric_named
+from nearmost.forest import ANNOY_METRICS, annoy_metric, read_forest
+from nearmost.metrics import Metric
 from nearmost.strings import OnDuplicate
 from nearmost.values import Vectors
 
@@ -26,16 +26,6 @@ try:
 except ImportError as error:
     raise MissingExtraError(f"nearmost.compat.lmdb needs {error.name}: pip install 'nearmost[lmdb]'") from error
 
-AnnoyMetric = Literal["angular", "euclidean", "dot", "manhattan", "hamming"]
-
-ANNOY_NAMES: dict[str, AnnoyMetric] = {
-    "cosine": "angular",
-    "euclidean": "euclidean",
-    "dot": "dot",
-    "manhattan": "manhattan",
-    "hamming": "hamming",
-}
-"""Our metrics by Annoy's names for them."""
 FILES = {"data.mdb", "lock.mdb"}
 TREES = 40  # as many as the recipe plants
 ROOM = 1 << 30  # bytes of address space to begin with; LMDB takes from the disk only what it fills
@@ -51,7 +41,7 @@ def read_pair(
 ) -> Vectors:
     """The vectors of the Annoy file, each under its word of the LMDB map.
 
-    An Annoy file does not say its ``dim`` and ``metric``; the recipe's is cosine, which Annoy calls angular. Of a word
+    An Annoy file does not say its ``dim`` and ``metric`` (Annoy's word or ours; the recipe's is angular). Of a word
     that two numbers have, the last one is kept, as the map's ``w<word>`` does, or what ``on_duplicate`` says. Raises
     ReadError where an item has no word or a word no item: then they are no pair.
     """
@@ -128,9 +118,10 @@ def write_pair(
 ) -> None:
     """Writes the Annoy file and the LMDB map of these vectors and their keys, for the recipe's own script to query.
 
-    The file is made by the real Annoy. ``metric`` is ours: cosine is what Annoy calls angular.
+    The file is made by the real Annoy. ``metric`` is Annoy's word or ours.
     """
-    forest = AnnoyIndex(vectors.dim, ANNOY_NAMES[metric_named(metric).name])
+    name: Any = ANNOY_METRICS[annoy_metric(metric).name]
+    forest = AnnoyIndex(vectors.dim, name)
     forest.set_seed(seed)
     for row, vector in enumerate(vectors.rows):
         forest.add_item(row, vector)

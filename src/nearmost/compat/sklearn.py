@@ -160,7 +160,7 @@ class NearmostNeighbors(BaseEstimator):  # type: ignore[misc]
 
     def _queries(self, X: ArrayLike | None) -> NDArray[np.float32]:
         if X is None:
-            return np.stack([self.index_.vector(str(row)) for row in range(self.n_samples_fit_)])
+            return self.index_.vectors().rows
         return _single(validate_data(self, X, reset=False, dtype=[np.float64, np.float32]))
 
     def _search(
