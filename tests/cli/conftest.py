@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from runs import Ran, Run
 
 from nearmost import Corpus
 from nearmost.cli import main
@@ -23,16 +22,6 @@ TEXTS = {
     "exit": "Register a function to be executed upon normal program termination.",
     "glob": "Return a list of paths matching a pattern.",
 }
-
-
-@dataclass(frozen=True)
-class Ran:
-    status: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ran]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Run
+from runs import Run
 
 from nearmost import Index, Vectors, read_vectors, write_vectors
 

@@ -1,4 +1,4 @@
-"""scikit-learn's neighbours over our index: a look-alike of NearestNeighbors, and the step before t-SNE or DBSCAN.
+"""scikit-learn's neighbours over our index: a look-alike of NearestNeighbors, and the step before t-SNE and others.
 
 Both follow scikit-learn's rules (its words for things, ``n_jobs`` and ``random_state`` too; clone, pickle, joblib,
 pipelines), and both are near-exact from 20,000 rows on: ``recall`` says how near, and 1 is exact. Distances are those
@@ -196,9 +196,10 @@ class NearmostNeighbors(BaseEstimator):  # type: ignore[misc]
 class NearmostTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NearmostNeighbors):  # type: ignore[misc]
     """Rows in, their graph of nearest neighbours out: as ``sklearn.neighbors.KNeighborsTransformer``, but faster.
 
-    For pipelines before TSNE, Isomap, DBSCAN, SpectralClustering and others with ``metric="precomputed"`` or
-    ``affinity="precomputed_nearest_neighbors"``. ``mode="distance"`` gives ``n_neighbors + 1`` a row, since a row of
-    its own fit counts as its own neighbour, at 0. The other parameters are those of NearmostNeighbors.
+    For pipelines before TSNE, Isomap, SpectralClustering, KNeighborsClassifier and others with
+    ``metric="precomputed"`` or ``affinity="precomputed_nearest_neighbors"``. ``mode="distance"`` gives
+    ``n_neighbors + 1`` a row, since a row of its own fit counts as its own neighbour, at 0. The other parameters are
+    those of NearmostNeighbors.
     """
 
     def __init__(
