@@ -94,6 +94,7 @@ def test_a_pair_that_exists_is_left_alone_unless_forced(run, pair):
     Index.build(ROWS[:5], keys=WORDS[:5]).save("index.nearmost")
     refused = run("convert", "index.nearmost", "words.annoy", "--to-annoy-lmdb")
     assert (refused.status, "--force" in refused.err) == (1, True)
+    assert run("convert", "index.nearmost", "words.annoy", "--to-annoy-lmdb", "--format", "glove").status == 2
     assert run("convert", "index.nearmost", "words.annoy", "--to-annoy-lmdb", "--force").status == 0
     ran = run("convert", "words.annoy", "words.nearmost", "--lmdb", "words.lmdb", "--dim", "10")
     assert ran.out == "words.nearmost: 5 rows x 10\n"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import Parameter
+from cyclopts import CycloptsError, Parameter
 
 from nearmost.cli.index import check_output, save
 from nearmost.cli.options import Json, Threads
@@ -95,6 +95,8 @@ def convert(
     What IN holds tells its format, not its name. OUT is written whole or not
     at all.
     """
+    if to_annoy_lmdb and format is not None:
+        raise CycloptsError(msg="convert takes --format NAME or --to-annoy-lmdb, not both.")
     chosen = metric or _metric_of(source)
     wanted = Wanted(format, keys, limit, lowercase, on_duplicate, encoding, chosen, dim, lmdb, threads)
     write = _write_pair if to_annoy_lmdb else writer_of(target, format)
