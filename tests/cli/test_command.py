@@ -105,7 +105,7 @@ def test_a_bug_shows_its_traceback(monkeypatch):
         main(["info", "a.nearmost"])
 
 
-def test_ctrl_c_ends_a_long_step_with_status_130(tmp_path):
+def test_ctrl_c_ends_a_long_step_with_status_130(tmp_path, patience):
     reading = subprocess.Popen(
         [sys.executable, "-m", "nearmost", "index", "-", "-o", str(tmp_path / "x.nearmost"), "--encoder", "lsa"],
         stdin=subprocess.PIPE,
@@ -119,9 +119,9 @@ def test_ctrl_c_ends_a_long_step_with_status_130(tmp_path):
     for _ in range(20):  # one that arrives just before a blocking read begins is seen only after it
         reading.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            reading.wait(1)
+            reading.wait(patience(1))
             break
-    assert reading.wait(1) == 130
+    assert reading.wait(patience(1)) == 130
     assert reading.stderr.read() == "nearmost: interrupted\n"
     assert list(tmp_path.iterdir()) == []
     reading.stdin.close()
