@@ -52,7 +52,9 @@ def speed(name: str) -> str:
         bold = f"**{curve.name}**" if curve.ours else curve.name
         rows.append([bold, *speeds, number(curve.build_seconds, ".1f"), number(curve.file_bytes / 1e6, ".1f")])
     ratios = [found.ahead(recall, mode) for mode in MODES for recall in RECALLS]
-    rows.append(["ours over the best other", *(f"{number(ratio, '.2f')} x" for ratio in ratios), "", ""])
+    rows.append(
+        ["ours over the best other", *("none other" if ratio is None else f"{ratio:.2f} x" for ratio in ratios), "", ""]
+    )
     head = ["", *(f"{mode} {recall:.2f}" for mode in MODES for recall in RECALLS), "build s", "file MB"]
     facts = found.facts
     left = "".join(f"\nLeft out: {method}, {reason}.\n" for method, reason in found.left_out.items())
@@ -160,6 +162,7 @@ def growth() -> str:
         "process that maps the rows from a file; the peak is all of its memory, mapped rows and Python "
         f"(about {found['sizes'][0]['peak_before'] / 1e6:.0f} MB) included; the picture leaves out the latter.\n\n"
         f"![build time, memory and query time against rows](figures/benchmarks/growth.svg)\n\n{table(head, rows)}"
+        f"{found.get('note', '')}"
     )
 
 
