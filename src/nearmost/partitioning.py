@@ -40,6 +40,7 @@ EFFORTS = {"fast": (4, 0), "default": (8, 1), "best": (12, 3)}
 LIST = 8  # rows of a block in 4-bit codes
 NO_ROW = np.uint32(0xFFFFFFFF)
 UNTURNED = 112  # up to so many columns every one has a 4-bit code
+MOST_TURNED = 768  # finding axes takes time that grows with the square of their number
 ENOUGH_HELD = 0.8  # of the rows' squares by the numbers that count
 STAGES = 7
 
@@ -144,7 +145,8 @@ def _axes(frame: Frame, recipe: Recipe, n_threads: int, progress: Progress | Non
     count = recipe.turned
     while count < len(frame.mean):
         axes = frame.axes(count, recipe.seed, mixed=True, n_threads=n_threads, progress=progress)
-        if not len(frame.rows) or frame.held_by(axes, n_threads=n_threads) >= ENOUGH_HELD:
+        many = 2 * count > max(MOST_TURNED, recipe.turned)
+        if many or not len(frame.rows) or frame.held_by(axes, n_threads=n_threads) >= ENOUGH_HELD:
             return axes
         count *= 2
     return None
