@@ -28,6 +28,9 @@ KNOWN = 400  # true neighbors of a query: more than the largest k, since many ma
 MOSTLY = 0.9
 FEWER = 4  # of the queries, one in so many, for the largest k: each of them tells of so many neighbors
 
+MOST_ASKED = 1000
+"""Answers of a table that an index keeps from one search to the next."""
+
 Promising = Callable[[int, int, int, int], NDArray[np.int64]]
 """(effort, rows, k, n) -> for the first n queries the rows that a search for k would score, most promising first."""
 

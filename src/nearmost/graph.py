@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nearmost import _core
 from nearmost.allowed import Allowed
-from nearmost.calibrate import KS, Calibration, Step
+from nearmost.calibrate import KS, MOST_ASKED, Calibration, Step
 from nearmost.errors import DamagedFileError
 from nearmost.flat import WORTH_PACKING, Flat, Progress, among
 from nearmost.metrics import Metric
@@ -123,6 +123,8 @@ class Graph:
         """Where more are wanted than calibrated for, as many more rows are scored; the margin stays."""
         asked = (float(recall), k)
         if asked not in self._steps:
+            if len(self._steps) >= MOST_ASKED:
+                self._steps.clear()
             step = self.calibration.for_recall(recall, min(k, KS[-1]))
             self._steps[asked] = step and Step(step.effort, math.ceil(step.rows * max(1, k / KS[-1])))
         return self._steps[asked]

@@ -16,15 +16,13 @@ from numpy.typing import NDArray
 
 from nearmost import _core
 from nearmost.allowed import Allowed
-from nearmost.calibrate import Calibration, Step
+from nearmost.calibrate import MOST_ASKED, Calibration, Step
 from nearmost.errors import DamagedFileError, InputError
 from nearmost.flat import WORTH_PACKING, Flat, Progress, among
 from nearmost.metrics import Metric
 from nearmost.rows import Layout, Rows, require_bits, sections
 from nearmost.values import Neighbors
 
-MOST_ASKED = 1000
-"""Answers of the calibration that are kept."""
 CODES = 6
 """Codes that are looked at while one row is scored exactly."""
 
