@@ -33,6 +33,8 @@ from nearmost.evaluate import AnalogyScores, PairScores, SectionScore, evaluate_
 from nearmost.index import Index
 from nearmost.metrics import METRICS, Metric
 from nearmost.noise import noisify
+from nearmost.projecting import GaussianProjection, PCAProjection, SparseProjection, min_dim, truncate
+from nearmost.projection import Projection
 from nearmost.readers import read_corpus, read_vectors
 from nearmost.reports import Confusion, Report, Robustness, report, robustness
 from nearmost.strings import Keys, Strings
@@ -53,6 +55,7 @@ __all__ = [
     "EncoderError",
     "EncoderMismatchError",
     "FormatError",
+    "GaussianProjection",
     "Index",
     "InputError",
     "ItemError",
@@ -66,12 +69,15 @@ __all__ = [
     "NotAnIndexError",
     "NotFiniteError",
     "NotFittedError",
+    "PCAProjection",
     "PairScores",
+    "Projection",
     "ReadError",
     "Report",
     "Robustness",
     "SectionScore",
     "ShapeError",
+    "SparseProjection",
     "Strings",
     "UnknownEncoderError",
     "UnknownKeyError",
@@ -81,10 +87,12 @@ __all__ = [
     "evaluate_analogies",
     "evaluate_pairs",
     "load_encoder",
+    "min_dim",
     "noisify",
     "read_corpus",
     "read_vectors",
     "report",
     "robustness",
+    "truncate",
     "write_vectors",
 ]

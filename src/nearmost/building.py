@@ -11,14 +11,17 @@ import numpy as np
 from nearmost.contents import Contents
 from nearmost.encoders import Encoder, Fitted, load_encoder
 from nearmost.encoders.recorded import RecordedEncoder
-from nearmost.errors import ShapeError
+from nearmost.errors import InputError, ShapeError
 from nearmost.flat import Progress
 from nearmost.memory import Allocate, aligned, on_disk
 from nearmost.metrics import Metric, metric_named
 from nearmost.packing import Kind, pack
 from nearmost.partitioning import Quality
+from nearmost.projected import Projected
+from nearmost.projecting import projection_for
+from nearmost.projection import Projection
 from nearmost.rows import Rows, Store, gathered
-from nearmost.strings import Keys, OnDuplicate, unique_rows
+from nearmost.strings import Keys, OnDuplicate, Strings, unique_rows
 from nearmost.values import Corpus, Vectors, listed, refuse_second
 
 SMALL = 1 << 30
@@ -35,6 +38,8 @@ def build(
     kind: Kind,
     quality: Quality,
     store: Store,
+    projection: Projection | str | int | None,
+    keep_full: bool | None,
     scratch: str | os.PathLike[str] | None,
     seed: int,
     n_threads: int,
@@ -57,14 +62,75 @@ def build(
     if isinstance(given, Iterator):
         given = gathered(given, scratch)
     allocate = _allocate(given, scratch)
-    rows = Rows.of(given, chosen, store=store, allocate=allocate)
+    rows = Rows.of(given, chosen, store=store if projection is None else "auto", allocate=allocate)
     if loaded is not None and loaded.dim != rows.dim:
         raise ShapeError(f"encoder {loaded.spec!r} has dim {loaded.dim}, the vectors have dim {rows.dim}")
     rows, named = _named(rows, keys, on_duplicate)
-    packed = pack(
-        chosen, rows, kind=kind, quality=quality, seed=seed, allocate=allocate, n_threads=n_threads, progress=progress
+    contents = packed(
+        chosen, rows, named, texts, None if loaded is None else RecordedEncoder.of(loaded), kind=kind, quality=quality,
+        store=store, projection=projection, keep_full=keep_full, seed=seed, allocate=allocate, n_threads=n_threads,
+        progress=progress,
+    )  # fmt: skip
+    return contents, loaded
+
+
+def packed(
+    metric: Metric,
+    rows: Rows,
+    keys: Keys,
+    texts: Strings | None,
+    encoder: RecordedEncoder | None,
+    *,
+    kind: Kind,
+    quality: Quality,
+    store: Store,
+    projection: Projection | str | int | None,
+    keep_full: bool | None,
+    seed: int,
+    allocate: Allocate = aligned,
+    n_threads: int = 0,
+    progress: Progress | None = None,
+) -> Contents:
+    """The contents of rows that are complete, put through a projection where one is given."""
+    projected = None
+    if projection is not None:
+        chosen = projection_for(projection, rows, center=metric.name not in ("cosine", "dot"), seed=seed)
+        projected, rows = Projected.of(
+            chosen, rows, metric, keep_full=keep_full, store=store, seed=seed, allocate=allocate, n_threads=n_threads
+        )
+    elif keep_full:
+        raise InputError("keep_full keeps what a projection shortens; without projection=... rows are full as they are")
+    made = pack(
+        metric, rows, kind=kind, quality=quality, seed=seed, allocate=allocate, n_threads=n_threads, progress=progress
     )
-    return Contents(packed, named, texts, None if loaded is None else RecordedEncoder.of(loaded)), loaded
+    return Contents(made, keys, texts, encoder, projected)
+
+
+def refitted(
+    parts: Contents,
+    projection: Projection | str | int | None,
+    *,
+    kind: Kind,
+    quality: Quality,
+    store: Store,
+    keep_full: bool | None,
+    seed: int,
+    n_threads: int,
+    progress: Progress | None,
+) -> Contents:
+    """The same with its rows put through another projection, or through none. Raises InputError without full rows."""
+    full = parts.packed.rows if parts.projected is None else parts.projected.full
+    if full is None:
+        raise InputError(
+            "this index keeps its rows projected only, and what they were before is lost: refit an index that was "
+            "built with keep_full=True, or without a projection"
+        )
+    if keep_full is None and projection is not None:
+        keep_full = True if parts.projected is not None else None
+    return packed(
+        parts.packed.metric, full, parts.keys, parts.texts, parts.encoder, kind=kind, quality=quality, store=store,
+        projection=projection, keep_full=keep_full, seed=seed, n_threads=n_threads, progress=progress,
+    )  # fmt: skip
 
 
 def _allocate(given: Any, scratch: str | os.PathLike[str] | None) -> Allocate:

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost.encoders.recorded import RecordedEncoder
-from nearmost.errors import DamagedFileError, NewerFormatError
+from nearmost.errors import DamagedFileError, InputError, NewerFormatError
 from nearmost.flat import Flat
 from nearmost.graph import Graph
 from nearmost.metrics import METRICS, Metric
 from nearmost.partition import Partition
+from nearmost.projected import Projected
 from nearmost.strings import Keys, Strings
 from nearmost.values import Vectors
 
@@ -23,12 +24,35 @@ KINDS = ("flat", "partition", "graph")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Contents:
-    """Packed rows, their keys, and, where text was indexed, the texts and the encoder."""
+    """Packed rows, their keys, where text was indexed the texts and the encoder, and perhaps a projection."""
 
     packed: Flat | Partition | Graph
     keys: Keys
     texts: Strings | None = None
     encoder: RecordedEncoder | None = None
+    projected: Projected | None = None
+
+    @property
+    def dim_in(self) -> int:
+        """Columns that queries have, and rows had before they were projected."""
+        return self.packed.dim if self.projected is None else self.projected.dim_in
+
+    def placed(self, queries: NDArray[np.float32], n_threads: int = 0) -> NDArray[np.float32]:
+        """Queries as the packed rows are: through the projection, unless they come from rows that went through it."""
+        if self.projected is None or queries.shape[1] != self.dim_in:
+            return queries
+        return self.projected.projection.apply(queries, n_threads=n_threads)
+
+    def vector(self, row: int) -> NDArray[np.float32]:
+        """Row ``row`` as it was given, float32; as it was projected where no more was kept."""
+        full = None if self.projected is None else self.projected.full
+        return self.packed.vector(row) if full is None else full.one(row)
+
+    def text(self, row: int) -> str:
+        """The text of row ``row``. Raises InputError where there are none."""
+        if self.texts is None:
+            raise InputError("this index keeps no texts; it was built from vectors")
+        return self.texts[row]
 
     def header(self) -> dict[str, Any]:
         """The plain values of the file's header."""
@@ -40,7 +64,7 @@ class Contents:
             "unit": self.packed.unit,
             **self.packed.header(),
             "encoder": None if self.encoder is None else self.encoder.spec,
-            "projection": None,
+            "projection": None if self.projected is None else self.projected.header(),
         }
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -51,6 +75,8 @@ class Contents:
             arrays["keys.slots"] = self.keys.slots
         if self.texts is not None:
             arrays["texts.data"], arrays["texts.offsets"] = self.texts.data, self.texts.offsets
+        if self.projected is not None:
+            arrays |= self.projected.arrays()
         return arrays if self.encoder is None else {**arrays, **self.encoder.arrays}
 
     def info(self) -> dict[str, Any]:
@@ -66,7 +92,8 @@ class Contents:
 
     def vectors(self) -> Vectors:
         """The rows as float32, and their keys."""
-        rows, n_rows = self.packed.rows, self.packed.n_rows
+        full = None if self.projected is None else self.projected.full
+        rows, n_rows = self.packed.rows if full is None else full, self.packed.n_rows
         if rows is not None:
             return Vectors(rows.floats(slice(None)), self.keys)
         empty = np.empty((0, self.packed.dim), dtype=np.float32)
@@ -79,22 +106,21 @@ class Contents:
         Only shapes and numbers that cost nothing to check are checked here; search is safe whatever the arrays hold.
         """
         kind = header.get("kind")
-        if kind not in KINDS or header.get("projection") is not None:
-            raise NewerFormatError(
-                f"it holds kind {kind!r:.40} with projection {header.get('projection')!r:.40}, "
-                "which this nearmost cannot read: install a newer one"
-            )
+        if kind not in KINDS:
+            raise NewerFormatError(f"it holds kind {kind!r:.40}, which this nearmost cannot read: install a newer one")
         metric, dim, n_rows, unit = (header.get(name) for name in ("metric", "dim", "n_rows", "unit"))
         if not isinstance(metric, str) or metric not in METRICS or type(dim) is not int or type(n_rows) is not int:
             raise DamagedFileError(f"the header says metric {metric!r:.40}, dim {dim!r:.40}, n_rows {n_rows!r:.40}")
         if dim < 1 or n_rows < 0 or not isinstance(unit, float | int) or not 0 < unit < float("inf"):
             raise DamagedFileError(f"the header says dim {dim}, n_rows {n_rows}, unit {unit!r:.40}")
         shape = (METRICS[metric], dim, n_rows, float(unit))
+        projected = Projected.found(header, arrays, n_rows)
         return cls(
             _packed(kind, shape, header, arrays),
             _keys(arrays, n_rows),
             _strings(arrays, "texts", n_rows),
-            RecordedEncoder.found(header.get("encoder"), arrays, dim),
+            RecordedEncoder.found(header.get("encoder"), arrays, dim if projected is None else projected.dim_in),
+            projected,
         )
 
 

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nearmost import store
-from nearmost.allowed import Allowed
 from nearmost.analogy import Given, solve
-from nearmost.building import build
+from nearmost.building import build, refitted
 from nearmost.contents import Contents
 from nearmost.encoders import Encoder, load_encoder
 from nearmost.errors import EncoderError, FormatError, InputError, ShapeError
@@ -22,10 +21,11 @@ from nearmost.flat import Progress
 from nearmost.metrics import Metric
 from nearmost.nearest import nearest
 from nearmost.packing import Kind, tuned
-from nearmost.partition import require_recall
 from nearmost.partitioning import Quality
-from nearmost.queries import own_rows, query_rows, whole
+from nearmost.projection import Projection
+from nearmost.queries import whole
 from nearmost.rows import Store
+from nearmost.searching import queries_of, search
 from nearmost.strings import Keys, OnDuplicate, Strings
 from nearmost.values import Corpus, Neighbors, Vectors
 
@@ -57,6 +57,8 @@ class Index:
         exact: bool = False,
         quality: Quality = "default",
         store: Store = "auto",
+        projection: Projection | str | int | None = None,
+        keep_full: bool | None = None,
         scratch: str | os.PathLike[str] | None = None,
         seed: int = 0,
         n_threads: int = 0,
@@ -73,26 +75,20 @@ class Index:
         ``store``: the type that rows are kept in. "auto" takes the shortest of uint8, int8, float16 and float32 that
         loses nothing; "f16" and "i8" round where they must. ``scratch``: a folder for what a build needs beside its
         rows; without it that is memory, or the system's own such folder where a mapped array exceeds 1 GiB.
-        ``quality`` ("fast", "default", "best") trades time to build for time to search. The same rows, seed and
-        quality give the same bytes, whatever n_threads.
+        ``projection``: what rows go through first, and queries from then on: a Projection, a number of columns
+        (principal components), "gaussian:64", "sparse:64", "truncate:64", or a file. ``info`` says what it costs.
+        ``keep_full`` keeps the rows as they were beside it, and candidates are scored by them.
+        ``quality`` ("fast", "default", "best") trades time to build for time to search. The same rows, seed and quality
+        give the same bytes.
         ``progress(done, total)`` is called about ten times a second from this thread. n_threads=0: all cores.
         """
         if exact and kind not in ("auto", "flat"):
             raise InputError(f"exact=True and kind={kind!r} exclude each other; a flat index is the exact one")
         contents, loaded = build(
-            rows,
-            keys=keys,
-            metric=metric,
-            encoder=encoder,
-            on_duplicate=on_duplicate,
-            kind="flat" if exact else kind,
-            quality=quality,
-            store=store,
-            scratch=scratch,
-            seed=seed,
-            n_threads=n_threads,
-            progress=progress,
-        )
+            rows, keys=keys, metric=metric, encoder=encoder, on_duplicate=on_duplicate, scratch=scratch,
+            kind="flat" if exact else kind, quality=quality, store=store, projection=projection, keep_full=keep_full,
+            seed=seed, n_threads=n_threads, progress=progress,
+        )  # fmt: skip
         return cls(contents, encoder=loaded)
 
     @classmethod
@@ -113,8 +109,8 @@ class Index:
         index._lies_at(path, stored.checksum)
         if encoder is not None:
             made = index._encoder = contents.encoder.given(encoder) if contents.encoder else load_encoder(encoder)
-            if made.dim != contents.packed.dim:
-                raise ShapeError(f"encoder {made.spec!r} has dim {made.dim}, the index has dim {contents.packed.dim}")
+            if made.dim != contents.dim_in:
+                raise ShapeError(f"encoder {made.spec!r} has dim {made.dim}, the index has dim {contents.dim_in}")
         return index
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -132,6 +128,7 @@ class Index:
         deny: ArrayLike | Iterable[str] | None = None,
         leave_out: ArrayLike | Sequence[str] | None = None,
         radius: float | None = None,
+        rescore: int | None = None,
         n_threads: int = 0,
         progress: Progress | None = None,
     ) -> Neighbors:
@@ -144,28 +141,17 @@ class Index:
         ``allow`` and ``deny``, each a bool mask (n,), row numbers or keys, say which rows may be found: the k nearest
         of those come, however few they are among all. ``leave_out``, a row number or key for each query, is the row
         that must not be its neighbor: its own. ``radius`` leaves out what is farther by the metric's own distance.
+        ``rescore``: where full rows were kept beside projected ones, so many candidates, 10 k unless given, are scored
+        by them; 0 leaves it be.
 
         ``queries`` is one vector (dim,), many (q, dim), one text or a list of texts. One query gives (k,) arrays,
         many give (q, k). Where fewer than k rows exist the rest is -1 and -inf.
         """
-        k = whole(k, "k", 1)
-        n_threads = whole(n_threads, "n_threads", 0)
-        require_recall(recall, effort)
         rows, single = self._query_rows(queries, n_threads)
-        own = None if leave_out is None else own_rows(leave_out, len(rows), self._parts().keys)
-        found = self._parts().packed.search(
-            rows,
-            k + (own is not None),
-            recall=recall,
-            effort=effort,
-            allowed=Allowed.of(allow, deny, self._parts().keys),
-            n_threads=n_threads,
-            progress=progress,
-        )
-        if own is not None:
-            found = found.without(own)
-        if radius is not None:
-            found = found.within(radius)
+        found = search(
+            self._parts(), rows, k, recall=recall, effort=effort, allow=allow, deny=deny, leave_out=leave_out,
+            radius=radius, rescore=rescore, n_threads=n_threads, progress=progress,
+        )  # fmt: skip
         return Neighbors(found.ids[0], found.scores[0], found.metric) if single else found
 
     def nearest(
@@ -193,19 +179,38 @@ class Index:
         Save it to keep that. A flat index needs none and comes back as it is.
         """
         rows, _ = self._query_rows(queries, n_threads)
-        packed = tuned(self._parts().packed, rows, n_threads)
+        packed = tuned(self._parts().packed, self._parts().placed(rows, n_threads), n_threads)
         return Index(replace(self._parts(), packed=packed), encoder=self._encoder)
 
+    def refit(
+        self,
+        projection: Projection | str | int | None,
+        *,
+        kind: Kind = "auto",
+        quality: Quality = "default",
+        store: Store = "auto",
+        keep_full: bool | None = None,
+        seed: int = 0,
+        n_threads: int = 0,
+        progress: Progress | None = None,
+    ) -> Index:
+        """A new index of the same rows put through another projection (None: none), without encoding anything again.
+
+        It takes the rows as they were given: of an index without a projection, or of one that keeps full rows.
+        """
+        parts = refitted(
+            self._parts(), projection, kind=kind, quality=quality, store=store, keep_full=keep_full, seed=seed,
+            n_threads=n_threads, progress=progress,
+        )  # fmt: skip
+        return Index(parts, encoder=self._encoder)
+
     def vector(self, key: str) -> NDArray[np.float32]:
-        """The vector of this key as it was given, float32 (dim,). Raises UnknownKeyError."""
-        return self._parts().packed.vector(self._parts().keys.row(key))
+        """The vector of this key as it was given, or as a projection left it, float32. Raises UnknownKeyError."""
+        return self._parts().vector(self._parts().keys.row(key))
 
     def text(self, key: str) -> str:
         """The text of this key. Raises UnknownKeyError, or InputError where the index keeps no texts."""
-        texts = self._parts().texts
-        if texts is None:
-            raise InputError("this index keeps no texts; it was built from vectors")
-        return texts[self._parts().keys.row(key)]
+        return self._parts().text(self._parts().keys.row(key))
 
     def vectors(self) -> Vectors:
         """All rows as they were given, with their keys, in memory."""
@@ -237,10 +242,7 @@ class Index:
         if self._encoder is None:
             recorded = self._parts().encoder
             if recorded is None:
-                raise EncoderError(
-                    "this index was built from vectors and names no encoder, so it cannot be searched by text; "
-                    "open it with encoder=... or search with vectors"
-                )
+                raise EncoderError("the index names no encoder; open it with encoder=... to search it by text")
             self._encoder = recorded.load()
         return self._encoder
 
@@ -249,7 +251,7 @@ class Index:
         return {"path": None if self._path is None else str(self._path), **self._parts().info()}
 
     def close(self) -> None:
-        """Lets go of the file; the map goes once no array of it is left. May be called twice."""
+        """Lets go of the file; the map goes once no array of it is left."""
         self._contents = self._encoder = None
 
     def __enter__(self) -> Index:
@@ -284,9 +286,7 @@ class Index:
         return self._contents
 
     def _query_rows(self, queries: Any, n_threads: int) -> tuple[NDArray[np.float32], bool]:
-        parts = self._parts()
-        made = "" if parts.encoder is None else f" (built with encoder {parts.encoder.spec!r})"
-        return query_rows(queries, parts.packed.dim, made, lambda t: self.encoder.encode(t, n_threads=n_threads))
+        return queries_of(self._parts(), queries, lambda t: self.encoder.encode(t, n_threads=n_threads))
 
 
 def _unpickle(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Index:

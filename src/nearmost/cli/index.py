@@ -71,6 +71,18 @@ def index(
         Literal["auto", "f32", "f16", "i8"],
         Parameter(help="Type to keep rows in; auto takes the shortest that loses nothing."),
     ] = "auto",
+    project: Annotated[
+        str | None,
+        Parameter(
+            name=["--project", "--head"],
+            metavar="N|KIND:N|FILE",
+            help="Shorten rows, and queries with them: to N principal components, or gaussian:N, sparse:N, truncate:N; "
+            "or put them through a head that fine-tuning saved.",
+        ),
+    ] = None,
+    keep_full: Annotated[
+        bool, Parameter(negative="", help="With --project: keep the full rows, too, and score what is found by them.")
+    ] = False,
     scratch: Annotated[
         str | None, Parameter(metavar="DIR", help="Where to keep what a build larger than memory needs.")
     ] = None,
@@ -102,7 +114,8 @@ def index(
     if keys is not None and not vectors:
         raise CycloptsError(msg="--keys is for vectors; --key names the column of keys of texts.")
     packing: dict[str, Any] = {
-        "metric": metric, "kind": kind, "quality": quality, "store": store, "scratch": scratch, "n_threads": threads
+        "metric": metric, "kind": kind, "quality": quality, "store": store, "scratch": scratch, "n_threads": threads,
+        "projection": project, "keep_full": keep_full or None,
     }  # fmt: skip
     if vectors:
         with step("reading"):

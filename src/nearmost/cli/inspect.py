@@ -74,9 +74,22 @@ def _facts(inside: dict[str, Any]) -> dict[str, str]:
         "encoder": inside["encoder"] or "none: built from vectors",
         "keys": inside["keys"],
         "texts": inside["texts"],
+        **_projection(inside["projection"], "full" in sections),
         **_recall(inside["kind"], inside.get("calibration", {}).get("steps", {})),
         **{f"  {name}": n_bytes(size) for name, size in sections.items()},
     }
+
+
+def _projection(projected: dict[str, Any] | None, full: bool) -> dict[str, str]:
+    """What rows and queries go through, and the share of the 10 nearest full rows that is left."""
+    if projected is None:
+        return {}
+    cost = projected["cost"]
+    lost = (
+        f"of the 10 nearest full rows it keeps {cost['recall@10']:.1%}" if cost else "too few rows to measure its cost"
+    )
+    kept = "; full rows are kept" + (f", scoring 100 by them {cost['recall@10 in 100']:.1%}" if cost else "")
+    return {"projection": f"{projected['steps']}; {lost}{kept if full else ''}"}
 
 
 def _recall(kind: str, steps: dict[str, list[list[float]]]) -> dict[str, str]:

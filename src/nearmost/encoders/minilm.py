@@ -20,8 +20,8 @@ from nearmost.encoders.bert import GRAPH_VERSION, Bert
 from nearmost.encoders.bert_numpy import NumpyBert
 from nearmost.encoders.cache import cache_folder
 from nearmost.encoders.protocol import Encoder, Progress, State
-from nearmost.encoders.safetensors import read_safetensors
 from nearmost.encoders.weights import SHA256, find_weights
+from nearmost.safetensors import read_safetensors
 
 N_HEADS = 12
 DIM = 384

@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 
-from nearmost.encoders.safetensors import parse_safetensors
 from nearmost.errors import EncoderError, InputError, MissingExtraError, ReadError, ShapeError
 from nearmost.readers.archives import split_member
 from nearmost.readers.arrays import matrix_among, npy_vectors, npz_vectors
@@ -22,6 +21,7 @@ from nearmost.readers.recognise import SUFFIXES, not_recognised, recognised
 from nearmost.readers.sources import STDIN, Path, Source, suffix_of
 from nearmost.readers.wordbytes import word_bytes
 from nearmost.readers.wordtext import word_text
+from nearmost.safetensors import parse_safetensors
 from nearmost.strings import OnDuplicate, Strings
 from nearmost.values import Vectors
 

@@ -1,4 +1,4 @@
-"""Reads a safetensors file: named arrays, mapped, every bound checked before an array is made.
+"""Reads and writes safetensors files: named arrays, mapped, every bound checked before an array is made.
 
 The format (https://github.com/huggingface/safetensors): 8 bytes little-endian length of the header, a
 JSON header ``{name: {dtype, shape, data_offsets: [begin, end]}}``, then the bytes, without holes.
@@ -9,16 +9,19 @@ from __future__ import annotations
 import json
 import math
 import mmap
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nearmost.errors import EncoderError
+from nearmost.errors import EncoderError, InputError
 
 MAX_HEADER = 100_000_000  # the format's own limit
 DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1"}
+NAMES = {np.dtype(dtype): name for name, dtype in DTYPES.items()}
 
 
 def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
@@ -97,3 +100,28 @@ def _counts(value: Any) -> list[int] | None:
     """``value`` where it is a list of whole numbers of at least 0."""
     good = isinstance(value, list) and all(type(number) is int and 0 <= number < 1 << 62 for number in value)
     return value if good else None
+
+
+def write_safetensors(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Writes the arrays, in their order, whole or not at all. Raises InputError for a dtype that it has no name for."""
+    header, at = {}, 0
+    for name, array in arrays.items():
+        if array.dtype not in NAMES:
+            raise InputError(f"array {name!r} is {array.dtype}; safetensors as written here holds {', '.join(DTYPES)}")
+        header[name] = {
+            "dtype": NAMES[array.dtype], "shape": list(array.shape), "data_offsets": [at, at + array.nbytes]
+        }  # fmt: skip
+        at += array.nbytes
+    packed = json.dumps(header).encode()
+    packed += b" " * (-len(packed) % 8)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with beside.open("wb") as file:
+            file.write(len(packed).to_bytes(8, "little") + packed)
+            for array in arrays.values():
+                file.write(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes())
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
