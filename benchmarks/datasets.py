@@ -125,3 +125,17 @@ def _random(n: int, dim: int) -> Rows:
         file=sys.stderr,
     )
     return np.random.default_rng(0).normal(size=(n, dim)).astype(np.float32)
+
+
+def headlines_by(spec: str, limit: int) -> tuple[str, Rows]:
+    """The first ``limit`` headlines as this encoder sees them, made once and kept as ``many_headlines`` are."""
+    path = data_folder() / "headlines" / "headlines-1.1m.tsv.xz"
+    kept = cache_folder() / f"headlines-{spec.replace(':', '-')}-{limit}.npy"
+    if not path.exists():
+        return f"random {limit:,} x {LSA_DIM}", _random(limit, LSA_DIM)
+    if not kept.exists():
+        corpus = nearmost.read_corpus(path, text="headline", key="key", on_duplicate="first", limit=limit)
+        np.save(kept.with_suffix(".part.npy"), nearmost.load_encoder(spec).encode(corpus.texts))
+        kept.with_suffix(".part.npy").rename(kept)
+    rows: Rows = np.load(kept, mmap_mode="r")
+    return f"headlines, {spec}, {len(rows):,} x {rows.shape[1]}", rows

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 import nearmost as nm
 from nearmost import Index, PCAProjection, Projection, min_dim, truncate
 from nearmost.errors import DamagedFileError, InputError, ShapeError
-from nearmost.projecting import projection_for
 
 
 def numbers(*shape: int, seed: int = 5) -> NDArray[np.float32]:
@@ -164,7 +163,7 @@ def test_full_rows_kept_beside_projected_ones_score_what_is_found(tmp_path: Path
         plain = opened.refit(None)
         assert plain.info()["projection"] is None
         assert (plain.search(QUERIES, 5).ids == truth.ids).all()
-        again = opened.refit("pca:8").refit(projection_for("gaussian:6", ROWS, center=False, seed=0))
+        again = opened.refit("pca:8").refit("gaussian:6")
         assert again._parts().header() == opened._parts().header()
 
 
@@ -180,6 +179,20 @@ def test_what_a_projection_costs_is_measured_when_it_is_built() -> None:
     assert cost["recall@10"] < cost["recall@10 in 100"] < 1
     assert Index.build(ROWS, projection=8).info()["projection"]["cost"]["recall@10"] > 0.99  # they have rank 8
     assert Index.build(ROWS[:50], projection=8).info()["projection"]["cost"] == {}
+
+
+def test_a_number_of_columns_takes_what_loses_less_on_these_rows() -> None:
+    heavy = numbers(3000, 60)
+    heavy[:, :4] *= 30
+    heavy /= np.linalg.norm(heavy, axis=1, keepdims=True)
+    assert Index.build(heavy, projection=10).info()["projection"]["steps"] == "pca 60 -> 10"
+    groups = np.repeat(numbers(300, 60, seed=2) * np.float32(0.2), 10, axis=0) + np.float32(0.01) * numbers(3000, 60)
+    steps = [Index.build(rows, projection=10).info()["projection"] for rows in (heavy, groups)]
+    for rows, said in zip((heavy, groups), steps, strict=True):
+        other = "gaussian:10" if said["steps"].startswith("pca") else "pca:10"
+        assert (
+            said["cost"]["recall@10"] >= Index.build(rows, projection=other).info()["projection"]["cost"]["recall@10"]
+        )
 
 
 def test_a_projection_travels_with_the_encoder_of_the_index(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from nearmost.memory import Allocate, aligned, on_disk
 from nearmost.metrics import Metric, metric_named
 from nearmost.packing import Kind, pack
 from nearmost.partitioning import Quality
-from nearmost.projected import Projected
-from nearmost.projecting import projection_for
+from nearmost.projected import Projected, better
+from nearmost.projecting import projections_for
 from nearmost.projection import Projection
 from nearmost.rows import Rows, Store, gathered
 from nearmost.strings import Keys, OnDuplicate, Strings, unique_rows
@@ -94,7 +94,8 @@ def packed(
     """The contents of rows that are complete, put through a projection where one is given."""
     projected = None
     if projection is not None:
-        chosen = projection_for(projection, rows, center=metric.name not in ("cosine", "dot"), seed=seed)
+        possible = projections_for(projection, rows, center=metric.name not in ("cosine", "dot"), seed=seed)
+        chosen = better(metric, rows, possible, seed, n_threads)
         projected, rows = Projected.of(
             chosen, rows, metric, keep_full=keep_full, store=store, seed=seed, allocate=allocate, n_threads=n_threads
         )

@@ -76,7 +76,7 @@ class Index:
         loses nothing; "f16" and "i8" round where they must. ``scratch``: a folder for what a build needs beside its
         rows; without it that is memory, or the system's own such folder where a mapped array exceeds 1 GiB.
         ``projection``: what rows go through first, and queries from then on: a Projection, a number of columns
-        (principal components), "gaussian:64", "sparse:64", "truncate:64", or a file. ``info`` says what it costs.
+        (what loses least), "pca:64", "gaussian:64", "sparse:64", "truncate:64", or a file. ``info`` says what it costs.
         ``keep_full`` keeps the rows as they were beside it, and candidates are scored by them.
         ``quality`` ("fast", "default", "best") trades time to build for time to search. The same rows, seed and quality
         give the same bytes.

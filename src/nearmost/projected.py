@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,8 @@ CANDIDATES = 10
 MEASURED_K = 10
 MEASURE_FROM, MOST_QUERIES, WORK = 1000, 256, 2e11
 """Fewer rows are not worth measuring; so many are taken as queries, fewer where n * dim * queries exceeds the work."""
+JUDGED = 20_000
+"""Rows by which one of two projections is taken."""
 CHUNK = 1 << 24
 """Numbers of rows that are compared at a time."""
 
@@ -132,6 +134,18 @@ def _scores(metric: Metric, query: Floats, rows: Floats) -> NDArray[np.float64]:
     np.divide(made, lengths, out=made, where=lengths > 0)
     made[lengths == 0] = 0
     return made
+
+
+def better(metric: Metric, rows: Rows, projections: Sequence[Projection], seed: int, n_threads: int = 0) -> Projection:
+    """The one that keeps most of the nearest, by some of the rows; the first where there are too few to tell."""
+    if len(projections) == 1 or len(rows) < MEASURE_FROM:
+        return projections[0]
+    some = rows.take(np.arange(0, len(rows), -(-len(rows) // JUDGED)))
+    kept = [
+        _cost(metric, some, Rows.of(projection.apply(some, n_threads=n_threads), metric, store="f32"), seed, n_threads)
+        for projection in projections
+    ]
+    return projections[max(range(len(kept)), key=lambda i: kept[i]["recall@10"])]
 
 
 def _cost(metric: Metric, full: Rows, packed: Rows, seed: int, n_threads: int) -> dict[str, float]:

@@ -98,16 +98,18 @@ def min_dim(n: int, eps: float = 0.1) -> int:
     return int(4 * math.log(n) / (eps**2 / 2 - eps**3 / 3))
 
 
-def projection_for(given: Projection | str | int, rows: Rows | NDArray[Any], *, center: bool, seed: int) -> Projection:
-    """The projection that is meant: itself, a number of columns, a spec such as "gaussian:64", or a file.
+def projections_for(
+    given: Projection | str | int, rows: Rows | NDArray[Any], *, center: bool, seed: int
+) -> list[Projection]:
+    """What may be meant: the projection itself, one of a spec such as "gaussian:64" or of a file; of a number, two.
 
-    A number alone, and "pca:64", are principal components, learnt from the rows. Raises InputError, saying what there
-    is, for anything else.
+    A number of columns alone may be principal components or a random matrix, and which of them loses less is up to the
+    rows. Raises InputError, saying what there is, for anything else.
     """
     if isinstance(given, Projection):
-        return given
+        return [given]
     if isinstance(given, str) and Path(given).is_file():
-        return Projection.load(given)
+        return [Projection.load(given)]
     name, _, number = str(given).rpartition(":")
     if not number.isascii() or not number.isdecimal() or name not in ("", "pca", "gaussian", "sparse", "truncate"):
         raise InputError(
@@ -116,10 +118,11 @@ def projection_for(given: Projection | str | int, rows: Rows | NDArray[Any], *, 
         )
     dim = rows.dim if isinstance(rows, Rows) else rows.shape[1]
     if name == "truncate":
-        return truncate(int(number))
-    if name in ("", "pca"):
-        return PCAProjection.fit(rows, int(number), center=center, seed=seed)
-    return (GaussianProjection if name == "gaussian" else SparseProjection)(dim, int(number), seed)
+        return [truncate(int(number))]
+    if name == "sparse":
+        return [SparseProjection(dim, int(number), seed)]
+    made = [] if name == "gaussian" else [PCAProjection.fit(rows, int(number), center=center, seed=seed)]
+    return made if name == "pca" else [*made, GaussianProjection(dim, int(number), seed)]
 
 
 def _require(dim_in: int, dim_out: int) -> None:

@@ -76,7 +76,7 @@ def index(
         Parameter(
             name=["--project", "--head"],
             metavar="N|KIND:N|FILE",
-            help="Shorten rows, and queries with them: to N principal components, or gaussian:N, sparse:N, truncate:N; "
+            help="Shorten rows, and queries with them: to N columns, or pca:N, gaussian:N, sparse:N, truncate:N; "
             "or put them through a head that fine-tuning saved.",
         ),
     ] = None,
