@@ -101,5 +101,6 @@ void bind_partition(nb::module_& m);
 void bind_graph(nb::module_& m);
 void bind_text(nb::module_& m);
 void bind_forest(nb::module_& m);
+void bind_records(nb::module_& m);
 
 }  // namespace nearmost

@@ -121,6 +121,7 @@ NB_MODULE(_core, m) {
   bind_graph(m);
   bind_text(m);
   bind_forest(m);
+  bind_records(m);
 }
 
 }  // namespace nearmost

@@ -52,7 +52,7 @@ FLOORS = [
         "projected",
     },
     {"encoders", "readers", "noise", "reports"},
-    {"contents", "building", "searching", "index", "nearest", "analogy", "evaluate", "writers"},
+    {"contents", "building", "searching", "index", "nearest", "analogy", "evaluate", "writers", "tfexample"},
     {"stdlib_docs", "compat", "classify"},
     {"bench"},
     {"plots"},

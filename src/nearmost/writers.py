@@ -19,6 +19,7 @@ from nearmost import _core
 from nearmost.errors import InputError, MissingExtraError
 from nearmost.readers.sources import Path, suffix_of
 from nearmost.store import replacing
+from nearmost.tfexample import write_tfrecord
 from nearmost.values import Vectors
 
 ROWS = 4096  # written together
@@ -30,10 +31,11 @@ Write = Callable[[BinaryIO, Vectors], None]
 def write_vectors(path: Path, vectors: Vectors | ArrayLike, *, format: str | None = None) -> None:
     """Writes vectors and their keys to a file that ``read_vectors``, and the programs that the format is of, read.
 
-    ``format``: "word2vec" (its binary; .bin), "word2vec-text" (.vec), "glove" (.txt), "npy", "npz", "parquet" or
-    "safetensors"; without it the name tells. Names that end in .gz, .bz2 or .xz are compressed. Numbers in text
-    have the digits that give the same float32 again. .npy has no room for keys: they go to a file of lines beside it,
-    ``words.keys.txt`` for ``words.npy``. Safetensors has the array "vectors", and in its metadata "keys", a JSON list.
+    ``format``: "word2vec" (its binary; .bin), "word2vec-text" (.vec), "glove" (.txt), "npy", "npz", "parquet",
+    "safetensors" or "tfrecord"; without it the name tells. Names that end in .gz, .bz2 or .xz are compressed. Numbers
+    in text have the digits that give the same float32 again. .npy has no room for keys: they go to a file of lines
+    beside it, ``words.keys.txt`` for ``words.npy``. Safetensors has the array "vectors", and in its metadata "keys", a
+    JSON list. A TFRecord has a tf.Example a row, with the features "key" and "vector".
     Raises InputError where a key cannot be written: word2vec's formats end a word at a blank, text ends at a line end.
     """
     chosen = format_of(path, format)
@@ -192,6 +194,7 @@ FORMATS: dict[str, Write] = {
     "npz": _npz,
     "parquet": _parquet,
     "safetensors": _safetensors,
+    "tfrecord": write_tfrecord,
 }
 SUFFIXES = {
     ".bin": "word2vec",
@@ -202,4 +205,7 @@ SUFFIXES = {
     ".parquet": "parquet",
     ".pq": "parquet",
     ".safetensors": "safetensors",
+    ".tfrecord": "tfrecord",
+    ".tfrecords": "tfrecord",
+    ".tfrec": "tfrecord",
 }

@@ -7,6 +7,7 @@ a text a line              .txt                           read_corpus, iter_reco
 a table with a header      .csv .tsv .tab                 read_corpus, iter_records
 objects                    .jsonl .ndjson .json           read_corpus, iter_records
 a Parquet table            .parquet .pq (extra: parquet)  read_corpus, iter_records, read_vectors
+records of tf.Example      .tfrecord .tfrecords           read_corpus, iter_records, read_vectors
 a NumPy array or several   .npy .npz                      read_vectors
 ========================== ============================== ======================================
 

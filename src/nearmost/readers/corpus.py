@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from nearmost.errors import DuplicateKeyError, InputError, MissingExtraError, ReadError
+from nearmost.readers.examples import tfrecord_rows
 from nearmost.readers.lines import text_rows
 from nearmost.readers.objects import json_rows, jsonl_rows
 from nearmost.readers.selection import Selection, name_value, text_value
@@ -38,8 +39,16 @@ FORMATS: dict[str, Callable[[Source, Selection], Rows]] = {
     "jsonl": jsonl_rows,
     "json": json_rows,
     "parquet": _parquet_rows,
+    "tfrecord": tfrecord_rows,
 }
-OTHER_NAMES = {"text": "txt", "tab": "tsv", "ndjson": "jsonl", "pq": "parquet"}
+OTHER_NAMES = {
+    "text": "txt",
+    "tab": "tsv",
+    "ndjson": "jsonl",
+    "pq": "parquet",
+    "tfrecords": "tfrecord",
+    "tfrec": "tfrecord",
+}
 REPORT_EVERY = 1024
 
 
@@ -52,7 +61,7 @@ class Record(NamedTuple):
     columns: dict[str, Any]
     path: str
     line: int
-    """Counted from 1; in Parquet the row, from 1; where a record spans lines, its first."""
+    """Counted from 1; in Parquet the row, in TFRecord the record; where a record spans lines, its first."""
 
 
 def read_corpus(
@@ -120,7 +129,7 @@ def iter_records(
 
     ``path`` is a path, a pattern such as ``corpus/*.txt``, several of either, or ``-`` for standard input
     (a text a line, unless ``format`` says otherwise). The name tells the format (txt, csv, tsv, jsonl, json,
-    parquet) and ``format`` overrules it; the first bytes tell the compression.
+    parquet, tfrecord) and ``format`` overrules it; the first bytes tell the compression.
 
     ``text``, ``key``, ``label`` and ``columns`` name columns. Without ``text`` it is the only column, or the
     first of text, title, headline, sentence, description, content (in any case) that is there. Without

@@ -10,6 +10,7 @@ from nearmost.readers.archives import is_arrays
 from nearmost.readers.bigann import bigann_of
 from nearmost.readers.blocks import head, is_utf8
 from nearmost.readers.sources import Source, suffix_of
+from nearmost.readers.tfrecord import is_tfrecord
 from nearmost.readers.wordtext import HEADER, NUMBER, numbers_a_line, sample_of
 
 LOOKED_AT = 1 << 18
@@ -29,6 +30,9 @@ SUFFIXES = {
     ".hdf5": "hdf5",
     ".h5": "hdf5",
     ".safetensors": "safetensors",
+    ".tfrecord": "tfrecord",
+    ".tfrecords": "tfrecord",
+    ".tfrec": "tfrecord",
 }
 """Names that tell a format where the bytes do not: of a file that is not there, empty or damaged."""
 
@@ -45,6 +49,8 @@ def recognised(source: Source) -> str | None:
         return "pickle"
     if len(first) > 9 and first[8:9] == b"{" and 1 < int.from_bytes(first[:8], "little") < 1 << 40:
         return "safetensors"
+    if is_tfrecord(first):
+        return "tfrecord"
     if first[:2] in UTF_16 and is_utf8(source.encoding):
         raise source.error(1, f'is UTF-16, not {source.encoding}; say encoding="utf-16"')
     if bigann_of(source, first) is not None:
@@ -95,6 +101,6 @@ def not_recognised(source: Source) -> ReadError:
     """What to raise about a file that holds no vectors that we know."""
     return ReadError(
         f"{source.name}: this is no format of vectors that nearmost knows: GloVe and word2vec text, word2vec binary, "
-        ".npy .npz .parquet .hdf5 .safetensors .fvecs .bvecs .fbin, pickled arrays and gensim's .kv; "
+        ".npy .npz .parquet .hdf5 .safetensors .tfrecord .fvecs .bvecs .fbin, pickled arrays and gensim's .kv; "
         'if it is text of another encoding, say encoding="latin-1", say'
     )

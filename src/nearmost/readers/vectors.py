@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
+import numpy as np
 from numpy.typing import NDArray
 
 from nearmost.errors import EncoderError, InputError, MissingExtraError, ReadError, ShapeError
@@ -15,10 +16,11 @@ from nearmost.readers.archives import split_member
 from nearmost.readers.arrays import matrix_among, npy_vectors, npz_vectors
 from nearmost.readers.bigann import bigann_vectors
 from nearmost.readers.blocks import whole
+from nearmost.readers.examples import holds_vectors, joined, tfrecord_vectors
 from nearmost.readers.lines import iter_lines
 from nearmost.readers.pickles import pickle_vectors
 from nearmost.readers.recognise import SUFFIXES, not_recognised, recognised
-from nearmost.readers.sources import STDIN, Path, Source, suffix_of
+from nearmost.readers.sources import STDIN, Path, Source, expand, suffix_of
 from nearmost.readers.wordbytes import word_bytes
 from nearmost.readers.wordtext import word_text
 from nearmost.safetensors import parse_safetensors
@@ -99,6 +101,10 @@ def _glove(source: Source, wanted: Wanted) -> Found:
     return word_text(source, header=False, limit=wanted.limit, errors=wanted.errors, n_threads=wanted.n_threads)
 
 
+def _tfrecord(source: Source, wanted: Wanted) -> Found:
+    return tfrecord_vectors(source, wanted.vector, wanted.key, wanted.limit)
+
+
 FORMATS: dict[str, Callable[[Source, Wanted], Found]] = {
     "word2vec": _word2vec,
     "word2vec-text": _word2vec_text,
@@ -110,12 +116,13 @@ FORMATS: dict[str, Callable[[Source, Wanted], Found]] = {
     "safetensors": _safetensors,
     "pickle": _pickle,
     "bigann": _bigann,
+    "tfrecord": _tfrecord,
 }
 """Who reads what: a new format is a function in a file of its own, a line here, and one in ``recognise``."""
 
 
 def read_vectors(
-    path: Path,
+    path: Path | Sequence[Path],
     *,
     keys: Path | Iterable[str] | None = None,
     vector: str = "vector",
@@ -131,6 +138,8 @@ def read_vectors(
 ) -> Vectors:
     """The vectors of a file with their keys, float32 (n, dim). What it holds tells its format, not its name.
 
+    A pattern such as ``emb-*.tfrecord``, or a list of files, gives the rows of all of them, one file after the other.
+
     * Words with their numbers: word2vec's text ("word2vec-text"; fastText's .vec is the same) and binary ("word2vec"),
       and GloVe's text ("glove"). Words may hold spaces.
     * "npy": a 2-D array of numbers. A float32 one in C order is mapped, not loaded (unless ``mmap=False``).
@@ -140,6 +149,8 @@ def read_vectors(
       column called ``key``.
     * "pickle": a dictionary of words and vectors, vectors with their labels, or what gensim's ``save`` writes, with
       the .npy files beside it. It is read as data: nothing in it is imported or run.
+    * "tfrecord": records of tf.Example, compressed with zlib too: the feature called ``vector`` or "embedding", or the
+      only list of floats; keys from the one called ``key`` or "id". TensorFlow is not needed.
     * "bigann": .fvecs, .bvecs, .fbin, .u8bin, .i8bin and .hbin.
 
     Any of them may be compressed as .gz, .bz2, .xz, .zst or .zip (``ARCHIVE.zip/MEMBER`` names one file of several).
@@ -153,22 +164,48 @@ def read_vectors(
         raise InputError(f"limit is {limit}; it must be at least 1, or None for all rows")
     if format is not None and format not in FORMATS:
         raise InputError(f"format is {format!r}; it must be one of {', '.join(FORMATS)}")
-    if os.fspath(path) == STDIN:
+    sources = [Source(one, encoding) for one in expand(path)]
+    if any(source.name == "<stdin>" for source in sources):
         raise ReadError("vectors are read from a file, not from standard input; save it first, and name it")
-    source = Source(path, encoding)
-    found = format or recognised(source)
-    if found is None:
-        raise not_recognised(source)
-    rows, own_keys = FORMATS[found](source, Wanted(vector, key, limit, mmap, errors, n_threads))
+    rows, own_keys = _together(sources, Wanted(vector, key, limit, mmap, errors, n_threads), format)
+    name = sources[0].name if len(sources) == 1 else f"{sources[0].name} and {len(sources) - 1} more"
     named = renamed(own_keys, keys, limit, lowercase)
     if named is not None and len(named) != len(rows):
-        raise ShapeError(f"{source.name}: {len(named)} keys were given for {len(rows)} rows; there must be one a row")
+        raise ShapeError(f"{name}: {len(named)} keys were given for {len(rows)} rows; there must be one a row")
     if lowercase and on_duplicate == "error":
         on_duplicate = "first"
     try:
         return Vectors.of(rows, named, on_duplicate=on_duplicate)
     except InputError as error:
-        raise type(error)(f"{source.name}: {error}") from error
+        raise type(error)(f"{name}: {error}") from error
+
+
+def _together(sources: list[Source], wanted: Wanted, format: str | None) -> Found:
+    """The rows of the files one after the other; all have keys, or none."""
+    tables: list[NDArray[Any]] = []
+    names: list[list[str] | Strings | None] = []
+    for source in sources:
+        found = format or recognised(source)
+        if found is None:
+            raise not_recognised(source)
+        rows, keys = FORMATS[found](source, wanted)
+        if tables and rows.shape[1] != tables[0].shape[1]:
+            first = f"{sources[0].name} of dim {tables[0].shape[1]}"
+            raise ReadError(f"{source.name}: holds rows of dim {rows.shape[1]}, {first}; all must have the same")
+        if names and (keys is None) != (names[0] is None):
+            raise ReadError(f"{source.name}: only one of it and {sources[0].name} holds keys; all must, or say keys=")
+        tables.append(rows)
+        names.append(keys)
+        if wanted.limit is not None:
+            if len(rows) == wanted.limit:
+                break
+            wanted = replace(wanted, limit=wanted.limit - len(rows))
+    if len(tables) == 1:
+        return tables[0], names[0]
+    rows = np.concatenate(tables)
+    if all(isinstance(one, Strings) for one in names):
+        return rows, joined(names)  # type: ignore[arg-type]
+    return rows, None if names[0] is None else [key for one in names for key in one or ()]
 
 
 def renamed(
@@ -182,7 +219,8 @@ def renamed(
 def is_vectors(path: Path) -> bool:
     """Whether ``read_vectors`` is the door for this file, and not ``read_corpus``.
 
-    .npy and .npz are vectors by name, .csv, .tsv and .json texts. Parquet is looked into: it is vectors where a column
+    .npy and .npz are vectors by name, .csv, .tsv and .json texts. TFRecord is vectors where records hold a list of
+    floats. Parquet is looked into: it is vectors where a column
     holds lists of numbers and no column is called as texts are (text, title, headline, sentence, description, content).
     Of any other file the first lines tell: in a text file of vectors each ends with the same number of numbers.
     """
@@ -196,6 +234,8 @@ def is_vectors(path: Path) -> bool:
         found = SUFFIXES.get(suffix) or recognised(source)
     except ReadError:
         return False  # whoever reads it says what is wrong
+    if found == "tfrecord":
+        return holds_vectors(source)
     if found != "parquet":
         return found is not None
     try:
