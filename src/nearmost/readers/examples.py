@@ -1,4 +1,4 @@
-"""tf.Example, the message in a TFRecord: lists of strings, floats or whole numbers by name; vectors and texts of them."""
+"""tf.Example, the message in a TFRecord: lists of strings, floats or whole numbers by name, as vectors and texts."""
 
 from __future__ import annotations
 
