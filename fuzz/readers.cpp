@@ -15,6 +15,7 @@
 #include "kernels.h"
 #include "keys.h"
 #include "partition.h"
+#include "records.h"
 #include "textrows.h"
 
 namespace {
@@ -253,11 +254,48 @@ void read_text(Source& source) {
     __builtin_trap();
 }
 
+// A TFRecord whose first record is sound, the bytes of a tf.Example or of anything, and lists that may point anywhere.
+void read_records(Source& source) {
+  static const uint8_t kWhole[] = {10, 21, 10, 19,  10, 1, 'v', 18,  14, 18, 12, 10,
+                                   10, 0,  0,  128, 63, 0, 0,   128, 63, 8,  1};
+  const size_t n = source.below(300);
+  auto bytes = source.array<uint8_t>(n);
+  for (size_t i = 0; source.byte() & 1 && i < n && i < sizeof kWhole; ++i) bytes[i] = kWhole[i];
+  const Bytes all = {bytes.get(), n};
+  auto spans = source.array<Span>(3);
+  spans[0] = {0, n};
+  spans[1] = {source.below(n + 2), source.below(n + 2)};
+  const size_t room = source.below(4), length = source.below(3), dim = source.below(5);
+  std::unique_ptr<Feature[]> features(new Feature[room]);
+  list_features(all, spans[source.below(3)], room, features.get());
+  auto name = source.array<uint8_t>(length);
+  std::unique_ptr<List[]> lists(new List[3]);
+  const size_t sound = find_feature(all, spans.get(), 3, {name.get(), length}, lists.get());
+  for (size_t i = 0; i < 3; ++i) {
+    if (i < sound && (lists[i].start > lists[i].stop || lists[i].stop > n)) __builtin_trap();
+    if (i >= sound || source.byte() & 1) lists[i] = {source.below(5), source.below(n + 2), source.below(n + 2)};
+  }
+  uint64_t counts[3];
+  count_values(all, lists.get(), 3, counts);
+  std::unique_ptr<float[]> rows(new float[3 * dim]);
+  take_floats(all, lists.get(), 3, dim, rows.get());
+  int64_t values[3];
+  take_integers(all, lists.get(), 3, values);
+  std::unique_ptr<Span[]> strings(new Span[3]);
+  for (size_t i = 0; i < 3; ++i)
+    if (take_strings(all, &lists[i], 1, &strings[i]) && (strings[i].start > strings[i].stop || strings[i].stop > n))
+      __builtin_trap();
+  size_t end;
+  Torn torn;
+  const size_t start = source.below(n + 1);
+  if (find_records(all, start, 3, spans.get(), &end, &torn) > 3 || end < start || end > n) __builtin_trap();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Source source(data, size);
-  switch (source.byte() % 5) {
+  switch (source.byte() % 6) {
     case 0:
       find(source);
       break;
@@ -270,8 +308,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case 3:
       walk(source);
       break;
-    default:
+    case 4:
       read_text(source);
+      break;
+    default:
+      read_records(source);
   }
   return 0;
 }

@@ -58,7 +58,7 @@ def build(
         progress = None  # packing is short beside encoding, and two bars would be one too many
     if isinstance(given, Vectors):
         refuse_second(keys, "the vectors")
-        given, keys = given.rows, given.keys
+        given, keys, texts = given.rows, given.keys, given.texts
     if isinstance(given, Iterator):
         given = gathered(given, scratch)
     allocate = _allocate(given, scratch)

@@ -91,13 +91,14 @@ class Contents:
         }
 
     def vectors(self) -> Vectors:
-        """The rows as float32, and their keys."""
+        """The rows as float32, their keys, and their texts where there are any."""
         full = None if self.projected is None else self.projected.full
         rows, n_rows = self.packed.rows if full is None else full, self.packed.n_rows
         if rows is not None:
-            return Vectors(rows.floats(slice(None)), self.keys)
+            return Vectors(rows.floats(slice(None)), self.keys, self.texts)
         empty = np.empty((0, self.packed.dim), dtype=np.float32)
-        return Vectors(np.stack([self.packed.vector(row) for row in range(n_rows)]) if n_rows else empty, self.keys)
+        floats = np.stack([self.packed.vector(row) for row in range(n_rows)]) if n_rows else empty
+        return Vectors(floats, self.keys, self.texts)
 
     @classmethod
     def of(cls, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Contents:

@@ -213,7 +213,7 @@ class Index:
         return self._parts().text(self._parts().keys.row(key))
 
     def vectors(self) -> Vectors:
-        """All rows as they were given, with their keys, in memory."""
+        """All rows as they were given, with their keys and texts, in memory."""
         return self._parts().vectors()
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
@@ -22,6 +23,7 @@ TYPES: dict[str, Any] = {"f32": np.float32, "f16": np.float16, "i8": np.int8}
 KEPT = tuple(np.dtype(kind) for kind in (np.float32, np.float16, np.uint8, np.int8))
 LOSSLESS = (np.dtype(np.uint8), np.dtype(np.int8), np.dtype(np.float16))  # those to try, the shortest first
 PART = 1 << 21  # numbers looked at together
+LARGE = 1 << 30  # bytes that are better kept in a file
 MOST_INT8 = 127
 
 
@@ -133,6 +135,25 @@ def gathered(batches: Iterable[Any], folder: str | os.PathLike[str] | None = Non
             return np.empty((0, first.shape[1]), first.dtype)
         file.flush()
         return np.memmap(file, first.dtype, "r", shape=(n_rows, first.shape[1]))
+
+
+def stacked(tables: Iterator[NDArray[Any]]) -> NDArray[Any]:
+    """Tables one after the other: in memory, or in a file without a name from a GiB on. There is at least one."""
+    held: list[NDArray[Any]] = []
+    size = 0
+    for table in tables:
+        held.append(table)
+        size += table.nbytes
+        if len(held) > 1 and size > LARGE:
+            return gathered(chain(_emptied(held), tables))
+    return held[0] if len(held) == 1 else np.concatenate(held)
+
+
+def _emptied(held: list[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+    """The tables of a list, which lets go of them."""
+    held.reverse()
+    while held:
+        yield held.pop()
 
 
 def _parts(n_rows: int, dim: int) -> Iterator[slice]:

@@ -6,7 +6,7 @@ example.proto and feature.proto.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -18,14 +18,14 @@ from nearmost.values import Vectors
 STRINGS, FLOATS, INTEGERS = 1, 2, 3
 
 
-def write_tfrecord(stream: BinaryIO, vectors: Vectors, texts: Iterable[str] | None = None) -> None:
+def write_tfrecord(stream: BinaryIO, vectors: Vectors) -> None:
     """A record for each row, with the features "key" and "vector", and "text" where there are texts."""
     rows = vectors.rows.astype("<f4", copy=False)
-    if texts is None:
+    if vectors.texts is None:
         for key, row in zip(vectors.keys, rows, strict=True):
             stream.write(framed(example({"key": key.encode(), "vector": row})))
         return
-    for key, row, text in zip(vectors.keys, rows, texts, strict=True):
+    for key, row, text in zip(vectors.keys, rows, vectors.texts, strict=True):
         stream.write(framed(example({"key": key.encode(), "vector": row, "text": text.encode()})))
 
 

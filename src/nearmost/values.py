@@ -65,11 +65,13 @@ class Vectors:
     """Keys and rows: row i of ``rows``, C-contiguous float32 (n, dim), belongs to ``keys[i]``.
 
     Every value is finite and every key unique. Zero vectors are allowed: under cosine they score 0
-    against everything. ``Vectors.of`` takes what users have; the constructor trusts nobody either.
+    against everything. ``texts`` are what the rows were made of, where that is known; an index keeps them.
+    ``Vectors.of`` takes what users have; the constructor trusts nobody either.
     """
 
     rows: NDArray[np.float32]
     keys: Keys
+    texts: Strings | None = None
 
     def __post_init__(self) -> None:
         rows = float_rows(self.rows, "vectors").view()
@@ -77,12 +79,21 @@ class Vectors:
         object.__setattr__(self, "rows", rows)
         if len(self.keys) != len(self.rows):
             raise ShapeError(f"{len(self.keys)} keys were given for {len(self.rows)} vectors; there must be one a row")
+        if self.texts is not None and len(self.texts) != len(self.rows):
+            raise ShapeError(
+                f"{len(self.texts)} texts were given for {len(self.rows)} vectors; there must be one a row"
+            )
 
     @classmethod
     def of(
-        cls, rows: ArrayLike | Vectors, keys: Iterable[str] | None = None, *, on_duplicate: OnDuplicate = "error"
+        cls,
+        rows: ArrayLike | Vectors,
+        keys: Iterable[str] | None = None,
+        *,
+        texts: Iterable[str] | None = None,
+        on_duplicate: OnDuplicate = "error",
     ) -> Vectors:
-        """Vectors from anything array-like; without keys, row i is called ``str(i)``.
+        """Vectors from anything array-like; without keys, row i is called ``str(i)``. An index keeps the ``texts``.
 
         ``on_duplicate`` says what happens where two rows share a key: "error", or keep the "first" or
         the "last" of them.
@@ -91,13 +102,15 @@ class Vectors:
             refuse_second(keys, "the vectors")
             return rows
         array = float_rows(rows, "vectors")
+        packed = None if texts is None else Strings.of(texts)
         if keys is None:
-            return cls(array, Keys(len(array)))
+            return cls(array, Keys(len(array)), packed)
         named = listed(keys)
         kept = unique_rows(named, on_duplicate)
-        if kept is not None and len(named) == len(array):
-            return cls(array[kept], Keys.of([named[row] for row in kept]))
-        return cls(array, Keys.of(named))
+        if kept is not None and len(named) == len(array) == len(packed if packed is not None else array):
+            left = None if packed is None else Strings.of(packed.take(kept))
+            return cls(array[kept], Keys.of([named[row] for row in kept]), left)
+        return cls(array, Keys.of(named), packed)
 
     @property
     def dim(self) -> int:

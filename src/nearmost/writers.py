@@ -35,7 +35,8 @@ def write_vectors(path: Path, vectors: Vectors | ArrayLike, *, format: str | Non
     "safetensors" or "tfrecord"; without it the name tells. Names that end in .gz, .bz2 or .xz are compressed. Numbers
     in text have the digits that give the same float32 again. .npy has no room for keys: they go to a file of lines
     beside it, ``words.keys.txt`` for ``words.npy``. Safetensors has the array "vectors", and in its metadata "keys", a
-    JSON list. A TFRecord has a tf.Example a row, with the features "key" and "vector".
+    JSON list. A TFRecord has a tf.Example a row, with the features "key" and "vector", and
+    "text" where there are texts.
     Raises InputError where a key cannot be written: word2vec's formats end a word at a blank, text ends at a line end.
     """
     chosen = format_of(path, format)

@@ -112,12 +112,11 @@ def test_what_cannot_be_indexed_is_one_line(tmp_path, run, name, content, option
 
 @pytest.mark.parametrize(
     "arguments",
-    [["a.npy", "b.npy", "-o", "x"], ["a.csv", "--keys", "k.txt", "-o", "x"], ["a.csv", "-o", "x", "--metric", "angle"]],
+    [["a.npy", "a.csv", "-o", "x"], ["a.csv", "--keys", "k.txt", "-o", "x"], ["a.csv", "-o", "x", "--metric", "angle"]],
 )
 def test_what_makes_no_sense_is_wrong_usage(array, tmp_path, run, monkeypatch, arguments):
     monkeypatch.chdir(tmp_path)
     Path("a.npy").write_bytes(array.read_bytes())
-    Path("b.npy").write_bytes(array.read_bytes())
     Path("a.csv").write_text("text\none\n")
     ran = run("index", *arguments)
     assert (ran.status, len(ran.err.splitlines())) == (2, 1)

@@ -131,7 +131,7 @@ def test_convert_leaves_existing_files_and_says_what_is_lost(
     assert "is the file that is read" in run("convert", words, words).err
     assert "the name does not tell a format" in run("convert", words, tmp_path / "a.doc").err
     assert "no folder" in run("convert", words, tmp_path / "nowhere" / "a.bin").err
-    assert "keeps texts" in run("convert", texts, tmp_path / "texts.npz").err
+    assert "npz has no room for" in run("convert", texts, tmp_path / "texts.npz").err
 
 
 def test_index_takes_word_vectors_by_what_they_hold(words: Path, run: Run, tmp_path: Path) -> None:

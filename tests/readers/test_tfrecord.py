@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from nearmost import Vectors, _core, read_vectors, write_vectors
+from nearmost import Index, Vectors, _core, read_vectors, write_vectors
 from nearmost.errors import InputError, ReadError
 from nearmost.readers import is_vectors, read_corpus
 from nearmost.readers.examples import example_batches
@@ -391,3 +391,34 @@ def test_files_of_other_formats_come_together_too(tmp_path):
     np.save(tmp_path / "b.npy", ROWS[:, :3])
     with pytest.raises(ReadError, match=r"b\.npy: holds rows of dim 3, .*a\.npy of dim 4"):
         read_vectors(tmp_path / "*.npy")
+
+
+def test_a_shard_may_be_empty(tmp_path):
+    for number in range(3):
+        written(tmp_path / f"emb-{number}.tfrecord", records() if number == 1 else b"")
+    np.testing.assert_array_equal(read_vectors(tmp_path / "emb-*.tfrecord").rows, ROWS)
+
+
+def test_texts_are_kept_beside_vectors(tmp_path):
+    vectors = Vectors.of(ROWS, KEYS, texts=[f"text of {key}" for key in KEYS])
+    write_vectors(tmp_path / "v.tfrecord", vectors)
+    found = read_vectors(tmp_path / "v.tfrecord")
+    assert list(found.texts) == list(vectors.texts)
+    index = Index.build(found)
+    assert index.text("n't") == "text of n't"
+    assert list(index.vectors().texts) == list(vectors.texts)
+    assert list(read_vectors([tmp_path / "v.tfrecord"] * 2, on_duplicate="last").texts) == list(vectors.texts)
+    assert read_vectors(tmp_path / "v.tfrecord", text="key").texts[1] == "naïve"
+    with pytest.raises(ReadError, match="has no feature 'body'"):
+        read_vectors(tmp_path / "v.tfrecord", text="body")
+
+
+def test_many_large_files_are_stacked_in_a_file(tmp_path, monkeypatch):
+    write_vectors(tmp_path / "v.tfrecord", Vectors.of(ROWS, KEYS))
+    monkeypatch.setattr("nearmost.rows.LARGE", 2 * ROWS.nbytes)
+    found = read_vectors([tmp_path / "v.tfrecord"] * 5, keys=map(str, range(35)))
+    np.testing.assert_array_equal(found.rows, np.concatenate([ROWS] * 5))
+    base = found.rows
+    while base is not None and not isinstance(base, np.memmap):
+        base = base.base
+    assert base is not None

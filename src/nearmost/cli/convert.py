@@ -24,6 +24,7 @@ Examples:
   nearmost convert glove.nearmost glove.parquet
   nearmost convert GoogleNews-vectors-negative300.bin.gz news.txt --limit 100000
   nearmost convert model.kv model.bin
+  nearmost convert 'emb-*.tfrecord' emb.nearmost
   nearmost convert old.ann new.nearmost --dim 40 --metric angular --keys words.txt
   nearmost convert words.annoy words.nearmost --lmdb words.lmdb --dim 50
   nearmost convert words.nearmost words --to-annoy-lmdb
@@ -36,6 +37,8 @@ class Wanted:
 
     format: str | None
     keys: str | None
+    vector: str
+    key: str
     limit: int | None
     lowercase: bool
     on_duplicate: Literal["error", "first", "last"]
@@ -53,7 +56,7 @@ def convert(
         Parameter(
             name="OUT",
             help="What to write: .nearmost (an index), .bin (word2vec), .vec (its text), .txt (GloVe), .npy .npz "
-            ".parquet .safetensors; .bin .vec .txt .npy also .gz .bz2 .xz.",
+            ".parquet .safetensors .tfrecord; .bin .vec .txt .npy .tfrecord also .gz .bz2 .xz.",
         ),
     ],
     /,
@@ -62,6 +65,10 @@ def convert(
         str | None, Parameter(name="--format", metavar="NAME", help="Of OUT, where its name does not tell.")
     ] = None,
     keys: Annotated[str | None, Parameter(metavar="FILE", help="A text file with a key a line.")] = None,
+    vector: Annotated[
+        str, Parameter(metavar="NAME", help="The array, column or feature of IN that holds the vectors.")
+    ] = "vector",
+    key: Annotated[str, Parameter(metavar="NAME", help="The one that holds the keys.")] = "key",
     limit: Annotated[int | None, Parameter(metavar="N", help="Take the first rows only.")] = None,
     lowercase: Annotated[bool, Parameter(help="Make keys lower-case; of equal ones the first stays.")] = False,
     on_duplicate: Annotated[
@@ -98,7 +105,7 @@ def convert(
     if to_annoy_lmdb and format is not None:
         raise CycloptsError(msg="convert takes --format NAME or --to-annoy-lmdb, not both.")
     chosen = metric or _metric_of(source)
-    wanted = Wanted(format, keys, limit, lowercase, on_duplicate, encoding, chosen, dim, lmdb, threads)
+    wanted = Wanted(format, keys, vector, key, limit, lowercase, on_duplicate, encoding, chosen, dim, lmdb, threads)
     write = _write_pair if to_annoy_lmdb else writer_of(target, format)
     for each in _pair(target) if to_annoy_lmdb else (target,):
         _check_target(source, each, force)
@@ -119,6 +126,8 @@ def _read_vectors(source: str, wanted: Wanted) -> Vectors:
     return read_vectors(
         source,
         keys=wanted.keys,
+        vector=wanted.vector,
+        key=wanted.key,
         limit=wanted.limit,
         lowercase=wanted.lowercase,
         on_duplicate=wanted.on_duplicate,
@@ -133,14 +142,13 @@ def _read_index(source: str, wanted: Wanted) -> Vectors:
     from nearmost.values import Vectors
 
     with Index.open(source) as opened:
-        if opened.texts is not None:
-            note(f"{source} keeps texts, which a file of vectors has no room for: keys and vectors are written")
         held = opened.vectors()
     rows = held.rows[: wanted.limit]
     named = renamed(held.keys[: len(rows)], wanted.keys, wanted.limit, wanted.lowercase)
     on_duplicate = "first" if wanted.lowercase and wanted.on_duplicate == "error" else wanted.on_duplicate
     unnamed = held.keys.strings is None and wanted.keys is None
-    return Vectors.of(rows, None if unnamed else named, on_duplicate=on_duplicate)
+    texts = None if held.texts is None else held.texts[: len(rows)]
+    return Vectors.of(rows, None if unnamed else named, texts=texts, on_duplicate=on_duplicate)
 
 
 def _read_forest(source: str, wanted: Wanted) -> Vectors:
@@ -187,9 +195,12 @@ def _pair(target: str) -> tuple[str, str]:
 def _write_vectors(vectors: Vectors, target: str, wanted: Wanted) -> None:
     from nearmost.writers import format_of, keys_beside, write_vectors
 
+    chosen = format_of(target, wanted.format)
+    if vectors.texts is not None and chosen != "tfrecord":
+        note(f"there are texts, which {chosen} has no room for: keys and vectors are written")
     with step("writing"):
         write_vectors(target, vectors, format=wanted.format)
-    if format_of(target, wanted.format) == "npy" and vectors.keys.strings is not None:
+    if chosen == "npy" and vectors.keys.strings is not None:
         note(f"the keys are in {keys_beside(target)}, a line each: .npy has no room for them")
 
 

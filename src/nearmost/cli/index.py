@@ -21,6 +21,7 @@ Examples:
   nearmost index notes.tsv --text body --key id --encoder lsa -o notes.nearmost
   nearmost index 'corpus/*.txt' -o corpus.nearmost
   nearmost index glove.6B.50d.txt.gz -o glove.nearmost
+  nearmost index 'emb-*.tfrecord' --encoder minilm -o emb.nearmost
   nearmost index vectors.npy --keys words.txt --metric dot -o words.nearmost
 """
 
@@ -31,7 +32,7 @@ def index(
         Parameter(
             name="INPUT",
             help="Texts (.txt .csv .tsv .jsonl .json .parquet, also .gz .bz2 .xz .zst; - for stdin), which are "
-            "encoded, or one file of vectors (word2vec, GloVe, .npy .npz .parquet .hdf5 .safetensors, ...). "
+            "encoded, or vectors (word2vec, GloVe, .npy .npz .parquet .hdf5 .safetensors .tfrecord, ...). "
             "Patterns such as 'corpus/*.txt' are expanded.",
         ),
     ],
@@ -46,6 +47,9 @@ def index(
     key: Annotated[
         str | None, Parameter(metavar="COL", help="Column of keys; else rows are called 0, 1, 2, ...")
     ] = None,
+    vector: Annotated[
+        str, Parameter(metavar="NAME", help="For vectors: the array, column or feature that holds them.")
+    ] = "vector",
     encoder: Annotated[
         str | None,
         Parameter(
@@ -102,14 +106,16 @@ def index(
     from nearmost.index import Index
     from nearmost.readers import is_vectors, read_corpus, read_vectors
     from nearmost.readers.sources import expand
+    from nearmost.readers.vectors import is_records
 
     check_output(output)
     loaded = None if encoder is None else load_encoder(encoder)
     paths = expand(inputs)
-    vectors = [path for path in paths if text is None and is_vectors(path)]
-    if vectors and len(paths) > 1:
+    vectors = [path for path in paths if (text is None or is_records(path)) and is_vectors(path)]
+    if vectors and len(paths) > len(vectors):
         raise CycloptsError(
-            msg=f"{os.fspath(vectors[0])} holds vectors; one file of vectors makes an index, not {len(paths)}."
+            msg=f"{os.fspath(vectors[0])} holds vectors, and {len(paths) - len(vectors)} of {len(paths)} files do not; "
+            "all must, or none."
         )
     if keys is not None and not vectors:
         raise CycloptsError(msg="--keys is for vectors; --key names the column of keys of texts.")
@@ -120,9 +126,11 @@ def index(
     if vectors:
         with step("reading"):
             rows = read_vectors(
-                vectors[0],
+                vectors,
                 keys=keys,
+                vector=vector,
                 key=key or "key",
+                text=text,
                 on_duplicate=on_duplicate,
                 lowercase=lowercase,
                 limit=limit,

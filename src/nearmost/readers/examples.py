@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from nearmost.readers.selection import TEXT_NAMES, Selection, listed
 from nearmost.readers.sources import Source
 from nearmost.readers.tfrecord import Piece, pieces
 from nearmost.readers.wordtext import gathered, not_utf8
+from nearmost.rows import stacked
 from nearmost.strings import Strings
 
 STRINGS, FLOATS, INTEGERS = 1, 2, 3
@@ -69,19 +71,29 @@ def example_batches(
         yield Batch(rows, keys, None if names.text is None else Strings(*_strings(piece, names.text)))
         if left is not None and len(rows) == left:
             return
-    if names is None:
-        raise source.error(0, "holds no record; wanted at least one vector")
 
 
 def tfrecord_vectors(
-    source: Source, vector: str, key: str, limit: int | None
-) -> tuple[NDArray[np.float32], Strings | None]:
-    """The rows of a TFRecord file, and its keys if it holds any."""
-    batches = list(example_batches(source, vector=vector, key=key, limit=limit))
-    return np.concatenate([batch.rows for batch in batches]), joined([batch.keys for batch in batches])
+    source: Source, vector: str, key: str, text: str | None, limit: int | None
+) -> tuple[NDArray[np.float32], Strings | None, Strings | None]:
+    """The rows of a TFRecord file, and its keys and texts if it holds any; of a file without records no rows, dim 0."""
+    keys: list[Strings | None] = []
+    texts: list[Strings | None] = []
+
+    def tables() -> Iterator[NDArray[np.float32]]:
+        for batch in example_batches(source, vector=vector, key=key, text=text, limit=limit):
+            keys.append(batch.keys)
+            texts.append(batch.texts)
+            yield batch.rows
+
+    parts = tables()
+    first = next(parts, None)
+    if first is None:
+        return np.empty((0, 0), dtype=np.float32), None, None
+    return stacked(chain([first], parts)), joined(keys), joined(texts)
 
 
-def joined(parts: list[Strings | None]) -> Strings | None:
+def joined(parts: Sequence[Strings | None]) -> Strings | None:
     """Strings one after the other; None where any part is."""
     tables = [part for part in parts if part is not None]
     if len(tables) < len(parts) or not tables:
@@ -92,10 +104,10 @@ def joined(parts: list[Strings | None]) -> Strings | None:
 
 
 def holds_vectors(source: Source) -> bool:
-    """Whether records have a list of floats that can be a vector; False where the file cannot be read."""
+    """Whether records have a list of floats that can be a vector, or there is no record; False where it is damaged."""
     try:
         first = next(pieces(source), None)
-        return first is not None and bool(_vectors_among(first))
+        return first is None or bool(_vectors_among(first))
     except ReadError:
         return False
 

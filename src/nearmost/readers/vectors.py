@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, TypeAlias
 
-import numpy as np
 from numpy.typing import NDArray
 
 from nearmost.errors import EncoderError, InputError, MissingExtraError, ReadError, ShapeError
 from nearmost.readers.archives import split_member
 from nearmost.readers.arrays import matrix_among, npy_vectors, npz_vectors
 from nearmost.readers.bigann import bigann_vectors
-from nearmost.readers.blocks import whole
+from nearmost.readers.blocks import head, whole
 from nearmost.readers.examples import holds_vectors, joined, tfrecord_vectors
 from nearmost.readers.lines import iter_lines
 from nearmost.readers.pickles import pickle_vectors
 from nearmost.readers.recognise import SUFFIXES, not_recognised, recognised
 from nearmost.readers.sources import STDIN, Path, Source, expand, suffix_of
+from nearmost.readers.tfrecord import is_tfrecord
 from nearmost.readers.wordbytes import word_bytes
 from nearmost.readers.wordtext import word_text
+from nearmost.rows import stacked
 from nearmost.safetensors import parse_safetensors
 from nearmost.strings import OnDuplicate, Strings
 from nearmost.values import Vectors
@@ -37,14 +39,15 @@ class Wanted:
 
     vector: str
     key: str
+    text: str | None
     limit: int | None
     mmap: bool
     errors: str
     n_threads: int
 
 
-Found: TypeAlias = tuple[NDArray[Any], list[str] | Strings | None]
-"""Rows (n, dim) of numbers, and the keys if the file holds them."""
+Found: TypeAlias = tuple[NDArray[Any], list[str] | Strings | None] | tuple[NDArray[Any], Strings | None, Strings | None]
+"""Rows (n, dim) of numbers, the keys if the file holds them, and of formats that may hold texts these."""
 
 
 def _npy(source: Source, wanted: Wanted) -> Found:
@@ -102,7 +105,7 @@ def _glove(source: Source, wanted: Wanted) -> Found:
 
 
 def _tfrecord(source: Source, wanted: Wanted) -> Found:
-    return tfrecord_vectors(source, wanted.vector, wanted.key, wanted.limit)
+    return tfrecord_vectors(source, wanted.vector, wanted.key, wanted.text, wanted.limit)
 
 
 FORMATS: dict[str, Callable[[Source, Wanted], Found]] = {
@@ -127,6 +130,7 @@ def read_vectors(
     keys: Path | Iterable[str] | None = None,
     vector: str = "vector",
     key: str = "key",
+    text: str | None = None,
     format: str | None = None,
     on_duplicate: OnDuplicate = "error",
     lowercase: bool = False,
@@ -150,7 +154,8 @@ def read_vectors(
     * "pickle": a dictionary of words and vectors, vectors with their labels, or what gensim's ``save`` writes, with
       the .npy files beside it. It is read as data: nothing in it is imported or run.
     * "tfrecord": records of tf.Example, compressed with zlib too: the feature called ``vector`` or "embedding", or the
-      only list of floats; keys from the one called ``key`` or "id". TensorFlow is not needed.
+      only list of floats; keys from the one called ``key`` or "id", texts from the one called ``text``, or else text,
+      title, headline, sentence, description or content. TensorFlow is not needed.
     * "bigann": .fvecs, .bvecs, .fbin, .u8bin, .i8bin and .hbin.
 
     Any of them may be compressed as .gz, .bz2, .xz, .zst or .zip (``ARCHIVE.zip/MEMBER`` names one file of several).
@@ -167,7 +172,7 @@ def read_vectors(
     sources = [Source(one, encoding) for one in expand(path)]
     if any(source.name == "<stdin>" for source in sources):
         raise ReadError("vectors are read from a file, not from standard input; save it first, and name it")
-    rows, own_keys = _together(sources, Wanted(vector, key, limit, mmap, errors, n_threads), format)
+    rows, own_keys, texts = _together(sources, Wanted(vector, key, text, limit, mmap, errors, n_threads), format)
     name = sources[0].name if len(sources) == 1 else f"{sources[0].name} and {len(sources) - 1} more"
     named = renamed(own_keys, keys, limit, lowercase)
     if named is not None and len(named) != len(rows):
@@ -175,37 +180,53 @@ def read_vectors(
     if lowercase and on_duplicate == "error":
         on_duplicate = "first"
     try:
-        return Vectors.of(rows, named, on_duplicate=on_duplicate)
+        return Vectors.of(rows, named, texts=texts, on_duplicate=on_duplicate)
     except InputError as error:
         raise type(error)(f"{name}: {error}") from error
 
 
-def _together(sources: list[Source], wanted: Wanted, format: str | None) -> Found:
-    """The rows of the files one after the other; all have keys, or none."""
-    tables: list[NDArray[Any]] = []
-    names: list[list[str] | Strings | None] = []
-    for source in sources:
-        found = format or recognised(source)
-        if found is None:
-            raise not_recognised(source)
-        rows, keys = FORMATS[found](source, wanted)
-        if tables and rows.shape[1] != tables[0].shape[1]:
-            first = f"{sources[0].name} of dim {tables[0].shape[1]}"
-            raise ReadError(f"{source.name}: holds rows of dim {rows.shape[1]}, {first}; all must have the same")
-        if names and (keys is None) != (names[0] is None):
-            raise ReadError(f"{source.name}: only one of it and {sources[0].name} holds keys; all must, or say keys=")
-        tables.append(rows)
-        names.append(keys)
-        if wanted.limit is not None:
-            if len(rows) == wanted.limit:
-                break
-            wanted = replace(wanted, limit=wanted.limit - len(rows))
-    if len(tables) == 1:
-        return tables[0], names[0]
-    rows = np.concatenate(tables)
-    if all(isinstance(one, Strings) for one in names):
-        return rows, joined(names)  # type: ignore[arg-type]
-    return rows, None if names[0] is None else [key for one in names for key in one or ()]
+def _together(
+    sources: list[Source], wanted: Wanted, format: str | None
+) -> tuple[NDArray[Any], Sequence[str] | None, Strings | None]:
+    """The rows of the files one after the other, their keys and their texts; all have keys, or none."""
+    names: list[Sequence[str] | None] = []
+    texts: list[Strings | None] = []
+
+    def tables() -> Iterator[NDArray[Any]]:
+        dim, left = 0, wanted.limit
+        for source in sources:
+            found = format or recognised(source)
+            if found is None:
+                raise not_recognised(source)
+            rows, keys, *rest = FORMATS[found](source, replace(wanted, limit=left))
+            if rows.shape[1] == 0:  # one of many shards may be empty
+                continue
+            if names and rows.shape[1] != dim:
+                first = f"{sources[0].name} of dim {dim}"
+                raise ReadError(f"{source.name}: holds rows of dim {rows.shape[1]}, {first}; all must have the same")
+            if names and (keys is None) != (names[0] is None):
+                found = f"only one of it and {sources[0].name} holds keys"
+                raise ReadError(f"{source.name}: {found}; all must, or say keys=")
+            dim = rows.shape[1]
+            names.append(keys)
+            texts.append(rest[0] if rest else None)
+            yield rows
+            if left is not None:
+                left -= len(rows)
+                if left == 0:
+                    return
+
+    parts = tables()
+    some = next(parts, None)
+    if some is None:
+        raise ReadError(f"{sources[0].name}: holds no record; wanted at least one vector")
+    rows = stacked(chain([some], parts))
+    if len(names) == 1:
+        return rows, names[0], texts[0]
+    strings = [one for one in names if isinstance(one, Strings)]
+    if len(strings) == len(names):
+        return rows, joined(strings), joined(texts)
+    return rows, None if names[0] is None else [key for one in names for key in one or ()], joined(texts)
 
 
 def renamed(
@@ -243,6 +264,11 @@ def is_vectors(path: Path) -> bool:
     except ImportError as error:
         raise MissingExtraError("reading Parquet needs pyarrow: pip install 'nearmost[parquet]'") from error
     return parquet_holds_vectors(source)
+
+
+def is_records(path: Path) -> bool:
+    """Whether a file is a TFRecord, which may hold vectors and the texts that they were made of."""
+    return os.path.isfile(path) and is_tfrecord(head(Source(path), 1 << 10))
 
 
 def _held(source: Source) -> io.BytesIO | None:
