@@ -23,10 +23,21 @@ if TYPE_CHECKING:
 
 GROUP = "nearmost.encoders"
 
-BUILT_IN = {"minilm": "minilm", "static": "minilm", "lsa": "lsa", "st": "st"}
-"""Name -> the extra that it needs; the module of this package of the same name has ``load``."""
+BUILT_IN = {"minilm": "minilm", "static": "minilm", "lsa": "lsa", "st": "st", "gensim": "", "onnx": "onnx", "tf": "tf"}
+"""Name -> the extra that it needs, if any; the module of this package of the same name has ``load``."""
 
-KNOWN_SPECS = ("minilm", "minilm:int8", "minilm:FOLDER", "static", "lsa", "lsa:DIM", "st:NAME_OR_PATH")
+KNOWN_SPECS = (
+    "minilm",
+    "minilm:int8",
+    "minilm:FOLDER",
+    "static",
+    "lsa",
+    "lsa:DIM",
+    "st:NAME_OR_PATH",
+    "gensim:PATH",
+    "onnx:PATH",
+    "tf:PATH",
+)
 
 
 def load_encoder(spec: str | Encoder, *, state: State | None = None) -> Encoder:
