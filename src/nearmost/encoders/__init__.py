@@ -9,6 +9,9 @@ minilm:FOLDER       the same as minilm, weights from a folder          384     n
 static              word pieces distilled from minilm: far faster, coarser 256     nearmost[minilm]
 lsa, lsa:DIM        TF-IDF + truncated SVD, fitted on your own texts   256     nearmost[lsa]
 st:NAME_OR_PATH     any sentence-transformers model                    its own nearmost[st]
+onnx:PATH           any text encoder in ONNX, with its tokenizer.json  its own nearmost[onnx]
+tf:PATH             a SavedModel, a .keras file or a TF-Hub handle     its own nearmost[tf]
+gensim:PATH         the mean of word vectors, or SIF, of any file      its own
 =================== ================================================== ======= =====================
 
 Others join through the entry-point group ``nearmost.encoders`` (see registry.py).

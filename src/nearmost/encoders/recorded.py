@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost.encoders import Encoder, Fitted, check_fingerprint, fingerprint, load_encoder
+from nearmost.encoders.tfhub import require_fetched
 from nearmost.errors import DamagedFileError
 
 PROBES = "encoder.probes"
@@ -51,6 +52,7 @@ class RecordedEncoder:
 
     def load(self) -> Encoder:
         """The encoder itself, found to answer as it did when the index was built."""
+        require_fetched(self.spec)
         state = {name.removeprefix(STATE): array for name, array in self.arrays.items() if name.startswith(STATE)}
         return self._checked(load_encoder(self.spec, state=state or None))
 
