@@ -53,7 +53,7 @@ FLOORS = [
     },
     {"encoders", "readers", "noise", "reports"},
     {"contents", "building", "searching", "index", "nearest", "analogy", "evaluate", "writers", "tfexample"},
-    {"stdlib_docs", "compat", "classify"},
+    {"stdlib_docs", "compat", "classify", "label"},
     {"bench"},
     {"plots"},
     {"cli"},

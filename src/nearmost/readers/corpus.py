@@ -146,7 +146,7 @@ def iter_records(
         raise InputError(f"limit is {limit}; it must be at least 1, or None for all records")
     selection = Selection(text, key, label, _names(columns))
     sources = [Source(one, encoding) for one in expand(path)]
-    readers = [FORMATS[_format_of(source, format)] for source in sources]
+    readers = [FORMATS[format_of(source, format)] for source in sources]
     total = sum(source.size for source in sources) if all(source.size for source in sources) else 0
     count, before = 0, 0
     for source, rows in zip(sources, readers, strict=True):
@@ -179,7 +179,7 @@ def _record(count: int, values: list[Any], selection: Selection, source: Source,
     return Record(key, text, label, dict(zip(selection.columns, found, strict=True)), source.name, line)
 
 
-def _format_of(source: Source, wanted: str | None) -> str:
+def format_of(source: Source, wanted: str | None) -> str:
     """The name of the format, from what the caller says or from the file's name."""
     name = wanted or ("txt" if source.name == "<stdin>" else suffix_of(source.name))
     name = name.lower().lstrip(".")

@@ -15,7 +15,16 @@ SPACE = " \t\r\n"
 
 def jsonl_rows(source: Source, selection: Selection) -> Iterator[tuple[int, list[Any]]]:
     """One object a line; blank lines are skipped."""
-    wanted: list[str] | None = None
+    return _picked(jsonl_objects(source), source, selection)
+
+
+def json_rows(source: Source, selection: Selection) -> Iterator[tuple[int, list[Any]]]:
+    """The objects of one list, or one after the other without a list, taken off as they come."""
+    return _picked(json_objects(source), source, selection)
+
+
+def jsonl_objects(source: Source) -> Iterator[tuple[int, Any]]:
+    """(line, what stands there) for every line that is not blank."""
     for number, line in iter_lines(source):
         if not line.strip():
             continue
@@ -26,14 +35,20 @@ def jsonl_rows(source: Source, selection: Selection) -> Iterator[tuple[int, list
             raise source.error(number, found) from error
         except (ValueError, RecursionError) as error:
             raise source.error(number, f"is JSON that cannot be used: {error}") from error
-        wanted = wanted or selection.of(_names(record, source, number), source, number)
-        yield number, _values(record, wanted, source, number)
+        yield number, record
 
 
-def json_rows(source: Source, selection: Selection) -> Iterator[tuple[int, list[Any]]]:
-    """The objects of one list, or one after the other without a list, taken off as they come."""
+def json_objects(source: Source) -> Iterator[tuple[int, Any]]:
+    """(line on which it starts, value) for every value of a list, or of values one after the other."""
+    return _Stream(source).records()
+
+
+def _picked(
+    records: Iterator[tuple[int, Any]], source: Source, selection: Selection
+) -> Iterator[tuple[int, list[Any]]]:
+    """The wanted values of each object."""
     wanted: list[str] | None = None
-    for line, record in _Stream(source).records():
+    for line, record in records:
         wanted = wanted or selection.of(_names(record, source, line), source, line)
         yield line, _values(record, wanted, source, line)
 

@@ -1,0 +1,165 @@
+"""Project: a folder in which unlabelled text becomes labelled. Its methods are the functions of this room."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from nearmost.errors import InputError
+from nearmost.label import annotations as _annotations
+from nearmost.label import comments as _comments
+from nearmost.label import database as _database
+from nearmost.label import journal, opened, querying, undoing, weak
+from nearmost.label import records as _records
+from nearmost.label import runs as _runs
+from nearmost.label import settings as _settings
+from nearmost.label import slices as _slices
+from nearmost.label import tasks as _tasks
+from nearmost.label.database import Database
+from nearmost.label.settings import Settings, Type
+from nearmost.label.slices import Slice
+from nearmost.label.tasks import Task
+
+
+class Project:
+    """Records, tasks, labels by hand, heuristics and their votes, weak labels: all in one folder.
+
+    Make one with ``Project.create`` or ``Project.open``. Any number of threads and processes may use it at once; one
+    writes at a time. Below, a ``record`` is an id (its row in every array) or a key, and a ``task`` the name of one.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], *, new: bool = False) -> None:
+        self._folder = Path(folder)
+        self._read: tuple[tuple[int, int], Settings] | None = None
+        self._database = Database(self._folder / _database.FILE, new=new)
+
+    @classmethod
+    def create(
+        cls,
+        folder: str | os.PathLike[str],
+        *,
+        name: str | None = None,
+        key: str | Sequence[str] | None = None,
+        seed: int = 0,
+    ) -> Project:
+        """A new project in a folder that is empty or not there yet.
+
+        ``key`` names the attribute, or the several, that tell records apart; see ``add_records``.
+        """
+        path = Path(folder)
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise InputError(f"{path}: is there already; a new project wants an empty folder or a new one")
+        path.mkdir(parents=True, exist_ok=True)
+        for part in ("heuristics", "lookups"):
+            (path / part).mkdir()
+        wanted = None if key is None else (key,) if isinstance(key, str) else tuple(key)
+        Settings(name or path.resolve().name, wanted, seed=seed).write(path / _settings.FILE)
+        return cls(path, new=True)
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str]) -> Project:
+        """The project in this folder. Raises InputError where there is none."""
+        path = Path(folder)
+        for part in (_settings.FILE, _database.FILE):
+            if not (path / part).is_file():
+                raise InputError(f"{path}: is no project: {part} is missing; make one with nearmost label init {path}")
+        return cls(path)
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return self._folder
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.settings.name
+
+    @property
+    def settings(self) -> Settings:
+        """What project.toml says, read again where the file has changed."""
+        path = self._folder / _settings.FILE
+        found = path.stat()
+        stamp = (found.st_mtime_ns, found.st_size)
+        if self._read is None or self._read[0] != stamp:
+            self._read = stamp, Settings.read(path)
+        return self._read[1]
+
+    def save_settings(self, settings: Settings) -> None:
+        """Writes project.toml."""
+        settings.write(self._folder / _settings.FILE)
+        self._read = None
+
+    @property
+    def database(self) -> Database:
+        """Its tables, for the functions of this room."""
+        return self._database
+
+    @property
+    def n_records(self) -> int:
+        """Records, deleted ones too: the length of every array."""
+        return opened.n_rows(self)
+
+    @property
+    def attributes(self) -> dict[str, Type]:
+        """Name to type of what records hold."""
+        return dict(self.settings.attributes)
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """What is to be labelled, in order."""
+        return _tasks.tasks(self)
+
+    @property
+    def slices(self) -> list[Slice]:
+        """The saved slices, by name."""
+        return _slices.slices(self)
+
+    def close(self) -> None:
+        """Lets go of the files. May be called twice."""
+        self._database.close()
+
+    def __enter__(self) -> Project:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Project {self.name!r} in {self._folder}>"
+
+    # Records
+    add_records = _records.add_records
+    delete_records = _records.delete_records
+    record = _records.record
+    records = _records.records
+    records_version = _records.version
+
+    # Labels by hand
+    task = _tasks.task
+    add_task = _tasks.add_task
+    add_labels = _tasks.add_labels
+    annotate = _annotations.annotate
+    annotate_span = _annotations.annotate_span
+    annotations = _annotations.annotations_of
+    manual = _annotations.manual
+    manual_multi = _annotations.manual_multi
+    manual_spans = _annotations.manual_spans
+    history = journal.history
+    undo = undoing.undo
+
+    # Finding
+    browse = querying.browse
+    matching = querying.matching
+    save_slice = _slices.save_slice
+    delete_slice = _slices.delete_slice
+    comment = _comments.comment
+    comments = _comments.comments
+
+    # Votes and weak labels
+    save_votes = _runs.save_votes
+    vote_rows = _runs.vote_rows
+    runs = _runs.runs
+    save_weak = weak.save_weak
+    weak_runs = weak.weak_runs
