@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from nearmost.errors import InputError
 from nearmost.label import annotations as _annotations
+from nearmost.label import archives, journal, opened, querying, refinery, undoing, weak
 from nearmost.label import comments as _comments
 from nearmost.label import database as _database
-from nearmost.label import journal, opened, querying, undoing, weak
 from nearmost.label import records as _records
 from nearmost.label import runs as _runs
 from nearmost.label import settings as _settings
 from nearmost.label import slices as _slices
+from nearmost.label import snapshot as _snapshot
 from nearmost.label import tasks as _tasks
+from nearmost.label import vectors as _vectors
 from nearmost.label.database import Database
 from nearmost.label.settings import Settings, Type
 from nearmost.label.slices import Slice
@@ -65,6 +68,30 @@ class Project:
             if not (path / part).is_file():
                 raise InputError(f"{path}: is no project: {part} is missing; make one with nearmost label init {path}")
         return cls(path)
+
+    @classmethod
+    def from_snapshot(cls, path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> Project:
+        """The project in a snapshot, ours or refinery's, unpacked into a folder that is empty or not there yet.
+
+        The code of its heuristics is put there, and not run before somebody has approved it. Raises InputError, leaving
+        nothing behind, for zips that are hostile, damaged, or of another kind.
+        """
+        with archives.opened(path) as archive:
+            document = None if _snapshot.is_ours(archive) else refinery.document(archive)
+            there = Path(folder).exists()
+            made = cls.create(folder, name=None if document is None else refinery.name_of(document))
+            try:
+                if document is None:
+                    _snapshot.restore(made, archive)
+                else:
+                    refinery.add_all(made, document, archive.name)
+            except BaseException:
+                made.close()
+                shutil.rmtree(folder)
+                if there:
+                    Path(folder).mkdir()
+                raise
+        return made
 
     @property
     def folder(self) -> Path:
@@ -157,9 +184,21 @@ class Project:
     comment = _comments.comment
     comments = _comments.comments
 
+    # Vectors
+    texts = _vectors.texts
+    embed = _vectors.embed
+    set_vectors = _vectors.set_vectors
+    vectors = _vectors.vectors
+    vectors_are_old = _vectors.vectors_are_old
+    index = _vectors.index
+    similar = _vectors.similar
+
     # Votes and weak labels
     save_votes = _runs.save_votes
     vote_rows = _runs.vote_rows
     runs = _runs.runs
     save_weak = weak.save_weak
     weak_runs = weak.weak_runs
+
+    # Taking it elsewhere
+    snapshot = _snapshot.snapshot

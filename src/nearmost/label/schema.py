@@ -19,6 +19,9 @@ CREATE TABLE cell (
 ) WITHOUT ROWID;
 CREATE INDEX cell_of_record ON cell (record_id);
 
+-- what was read of each record when its vector was made, as a digest
+CREATE TABLE embedded (record_id INTEGER PRIMARY KEY, digest BLOB NOT NULL);
+
 CREATE TABLE task (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE label (
     id INTEGER PRIMARY KEY, task_id INTEGER NOT NULL REFERENCES task ON DELETE CASCADE, name TEXT NOT NULL,

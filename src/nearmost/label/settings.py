@@ -51,6 +51,8 @@ class Settings:
     tasks: tuple[TaskSpec, ...] = ()
     encoder: str | None = None
     template: str | None = None
+    embedding: str | None = None
+    """What vectors that were made elsewhere are called."""
     seed: int = 0
 
     @classmethod
@@ -75,6 +77,7 @@ class Settings:
             tuple(_task(each) for each in found.get("tasks", [])),
             embedding.get("encoder"),
             embedding.get("template"),
+            embedding.get("name"),
             int(found.get("seed", 0)),
         )
 
@@ -91,9 +94,9 @@ class Settings:
             lines.append(f"key = [{', '.join(map(_quoted, self.key))}]")
         lines += ["", "[attributes]"]
         lines += [f"{_quoted(name)} = {_quoted(kind)}" for name, kind in self.attributes.items()]
-        if self.encoder is not None or self.template is not None:
+        parts = {"encoder": self.encoder, "template": self.template, "name": self.embedding}
+        if any(value is not None for value in parts.values()):
             lines += ["", "[embedding]"]
-            parts = {"encoder": self.encoder, "template": self.template}
             lines += [f"{name} = {_quoted(value)}" for name, value in parts.items() if value is not None]
         for task in self.tasks:
             lines += ["", "[[tasks]]", f"name = {_quoted(task.name)}", f"kind = {_quoted(task.kind)}"]

@@ -39,6 +39,12 @@ def save_slice(
     return next(each for each in slices(project) if each.name == name)
 
 
+def save_members(project: Opened, name: str, members: list[int]) -> None:
+    """A static slice of these records."""
+    project.database.write("DELETE FROM slice WHERE name = ?", (name,))
+    _put(project, {"name": name, "query": "", "task": None, "static": True, "created": now()}, members)
+
+
 def slices(project: Opened) -> list[Slice]:
     """All slices, by name."""
     rows = project.database.rows("SELECT name, query, task, static, created FROM slice ORDER BY name")
