@@ -70,9 +70,9 @@ class Compiler:
             found = phrase(term.values[0])
             return [("r.id IN (SELECT rowid FROM record_text WHERE record_text MATCH ?)", [found])] if found else []
         name = term.name.casefold()
-        if name in self.attributes:  # an attribute called label hides the filter of that name: it is the user's own
+        if name in self.attributes and (term.quoted or name not in self.known):
             return self.attribute(term, self.attributes[name])
-        if name not in self.known:
+        if name not in self.known or term.quoted:
             raise UnknownKeyError(
                 f"the query asks for {term.name!r}; it may ask for {', '.join(self.known)} or an attribute "
                 f"({', '.join(self.attributes.values())}). To look for the text itself, put it in quotes"

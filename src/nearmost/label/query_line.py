@@ -27,10 +27,13 @@ class Term:
     sign: Sign
     values: tuple[str, ...]
     negated: bool
+    quoted: bool = False
+    """Whether the name stood in quotes: then it is an attribute's, whatever else is called so."""
 
 
 def terms(line: str) -> list[Term]:
     """The conditions of a line, all of which a record must fulfil. Raises InputError where a quote is left open."""
+    line = line.replace("\0", " ").encode("utf-8", "replace").decode()
     if line.count('"') % 2:
         raise InputError(f"the query {line!r:.80} opens a quote and never closes it; add the other one")
     found = []
@@ -45,6 +48,7 @@ def terms(line: str) -> list[Term]:
                 cast(Sign, sign or ":"),
                 tuple(part.replace('"', "") for part in parts) or ("",),
                 match["minus"] is not None,
+                name is not None and name.startswith('"'),
             )
         )
     return found

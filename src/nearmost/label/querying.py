@@ -41,7 +41,8 @@ def browse(
     ``label:Sports`` (``label:Sports,World`` either, ``label:none``, ``none`` for short), ``weak:Sports``, ``conf<.6``,
     ``agree>.9``, ``hit:heuristic``, ``conflict``. ``slice:name``, ``author:name``, ``key:17``, ``has:comment``,
     ``has:label``, ``has:weak``, ``has:vote``, ``is:wrong`` (weak label unlike the manual one), ``is:gold``,
-    ``is:disputed``. A minus before a condition turns it round; task:NAME in the line names the task.
+    ``is:disputed``. A minus before a condition turns it round; task:NAME in the line names the task; an attribute that
+    is called like one of these is written in quotes, ``"label":x``.
 
     ``order`` is "id", "conf", "random", "relevance" or an attribute, with a minus for the greatest first.
     """

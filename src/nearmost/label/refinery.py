@@ -216,7 +216,7 @@ class _Snapshot:
         for each in self.document.get("knowledge_bases_data") or []:
             name = "".join(letter if letter.isalnum() or letter in "_-" else "_" for letter in each["name"])
             lines = [
-                f"{'-' if term['blacklisted'] else ''}{' '.join(str(term['value']).split())}"
+                f"{'-' if term['blacklisted'] else ''}{' '.join(str(term['value']).splitlines()).strip()}"
                 for term in terms[each["id"]]
             ]
             path = self.project.folder / "lookups" / f"{name}.txt"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nearmost.errors import InputError, NewerFormatError
+from nearmost.index import Index
 from nearmost.label import records, vectors, words
 from nearmost.label.archives import Archive
 from nearmost.label.opened import Opened
@@ -95,17 +96,20 @@ def restore(project: Opened, archive: Archive) -> None:
             raise InputError(
                 f"{archive.name}: its tables contradict each other ({error}); take another snapshot"
             ) from None
-        _check(project, archive.name)
+        records_held = _check(project, archive.name)
         project.save_settings(settings)
         words.rebuild(project, settings.attributes)
         records.touch(project)
         if vectors.FILE in archive:
             (project.folder / vectors.FILE).write_bytes(archive.read(vectors.FILE))
+            with Index.open(project.folder / vectors.FILE, verify="full") as index:
+                if len(index) > records_held:
+                    raise InputError(f"{archive.name}: has {len(index)} vectors for {records_held} records")
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('vectors', ?)", (records.version(project),))
 
 
-def _check(project: Opened, name: str) -> None:
-    """Raises InputError where the tables are not what the functions of this room rely on."""
+def _check(project: Opened, name: str) -> int:
+    """How many records there are. Raises InputError where the tables are not what this room relies on."""
     database = project.database
     n_records, last = database.row("SELECT count(*), coalesce(max(id) + 1, 0) FROM record")
     if n_records != last or database.value("SELECT count(*) FROM record WHERE id < 0 OR NOT json_valid(data)"):
@@ -114,6 +118,9 @@ def _check(project: Opened, name: str) -> None:
         stray = f"SELECT count(*) FROM {table} WHERE record_id IS NULL OR NOT (record_id BETWEEN 0 AND ?)"
         if database.value(stray, (last - 1,)):
             raise InputError(f"{name}: its table {table} names records that are not there; take another snapshot")
+    if database.rows("PRAGMA foreign_key_check"):
+        raise InputError(f"{name}: its tables name tasks, labels or runs that are not there; take another snapshot")
+    return int(n_records)
 
 
 def _rows(archive: Archive, member: str, n_columns: int) -> Iterator[list[Any]]:
