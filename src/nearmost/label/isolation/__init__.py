@@ -1,0 +1,1 @@
+"""Runs the code of heuristics in a process of its own, which can do no harm: ``process.run``."""
