@@ -26,13 +26,16 @@ from nearmost.errors import (
     NotFittedError,
     ReadError,
     ShapeError,
+    ShardError,
     UnknownEncoderError,
     UnknownKeyError,
 )
 from nearmost.evaluate import AnalogyScores, PairScores, SectionScore, evaluate_analogies, evaluate_pairs
 from nearmost.index import Index
+from nearmost.merging import merge
 from nearmost.metrics import METRICS, Metric
 from nearmost.noise import noisify
+from nearmost.opening import open
 from nearmost.projecting import GaussianProjection, PCAProjection, SparseProjection, min_dim, truncate
 from nearmost.projection import Projection
 from nearmost.readers import read_corpus, read_vectors
@@ -77,6 +80,7 @@ __all__ = [
     "Robustness",
     "SectionScore",
     "ShapeError",
+    "ShardError",
     "SparseProjection",
     "Strings",
     "UnknownEncoderError",
@@ -87,8 +91,10 @@ __all__ = [
     "evaluate_analogies",
     "evaluate_pairs",
     "load_encoder",
+    "merge",
     "min_dim",
     "noisify",
+    "open",
     "read_corpus",
     "read_vectors",
     "report",

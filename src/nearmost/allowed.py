@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost.errors import InputError, ShapeError
-from nearmost.strings import Keys
+from nearmost.strings import Names
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,7 +21,7 @@ class Allowed:
     count: int
 
     @classmethod
-    def of(cls, allow: Any, deny: Any, keys: Keys) -> Allowed | None:
+    def of(cls, allow: Any, deny: Any, keys: Names) -> Allowed | None:
         """From what the caller gave: for each a bool mask (n,), row numbers or keys; None where neither is given."""
         if allow is None and deny is None:
             return None
@@ -38,7 +38,7 @@ class Allowed:
         return np.flatnonzero(self.marks.view(bool))  # of uint8 it takes ten times as long
 
 
-def _marked(given: Any, name: str, keys: Keys) -> NDArray[np.bool_]:
+def _marked(given: Any, name: str, keys: Names) -> NDArray[np.bool_]:
     """One mark a row; a mask that was given as such is not copied, and not changed."""
     if isinstance(given, str):
         raise InputError(f"{name} is one string; it must be a list of keys: [{given!r}]")

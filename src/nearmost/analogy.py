@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nearmost.errors import InputError
 from nearmost.metrics import Metric
-from nearmost.strings import Keys
+from nearmost.strings import Names
 from nearmost.values import Neighbors
 
 Given = str | Sequence[str]
@@ -26,7 +26,7 @@ class Searched(Protocol):
     """What is asked of an index here."""
 
     @property
-    def keys(self) -> Keys: ...
+    def keys(self) -> Names: ...
 
     @property
     def metric(self) -> Metric: ...

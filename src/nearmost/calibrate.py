@@ -28,6 +28,9 @@ KNOWN = 400  # true neighbors of a query: more than the largest k, since many ma
 MOSTLY = 0.9
 FEWER = 4  # of the queries, one in so many, for the largest k: each of them tells of so many neighbors
 
+LEAST_HELD = 1 / 16
+"""Of a neighbor: what recall takes is known down to here."""
+
 MOST_ASKED = 1000
 """Answers of a table that an index keeps from one search to the next."""
 
@@ -44,10 +47,21 @@ class Step:
     recall: float = 0.0
     error: float = 0.0
 
-    @property
-    def limit(self) -> float:
-        """What the recall hardly falls below."""
-        return self.recall - CONFIDENCE * self.error
+    def limit(self, parts: int = 1) -> float:
+        """What the recall, or the mean of so many parts' recall, hardly falls below."""
+        return self.recall - CONFIDENCE * self.error / math.sqrt(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """That the k nearest are wanted of all parts together, of which this is one that holds ``held`` of them on average.
+
+    They lie as far off as the ``held`` nearest rows of this part do, and less than one is as good a number as any.
+    What is not known of each part's recall averages out over ``parts``.
+    """
+
+    parts: int
+    held: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +71,11 @@ class Calibration:
     steps: Mapping[int, list[Step]]
     n_queries: int = 0
 
-    def for_recall(self, recall: float, k: int) -> Step | None:
+    def for_recall(self, recall: float, k: float, parts: int = 1) -> Step | None:
         """The least effort that reaches this recall at k, or None where only the exact search does."""
         if recall >= 1 or not self.steps:
             return None
-        found = {at: _reach(steps, recall) for at, steps in self.steps.items()}
+        found = {at: _reach(steps, recall, parts) for at, steps in self.steps.items()}
         return _between(found, k)
 
     def at(self, effort: int, k: int) -> Step:
@@ -167,17 +181,18 @@ def _ranks(
     return ranks
 
 
-def _reach(steps: list[Step], recall: float) -> Step | None:
+def _reach(steps: list[Step], recall: float, parts: int) -> Step | None:
     """Between the last step below this recall and the first that reaches it; misses fall as a power of the effort."""
     limit, before = 0.0, None
     for step in steps:
-        if max(limit, step.limit) >= recall:
-            if before is None or step.limit <= limit:
+        reached = step.limit(parts)
+        if max(limit, reached) >= recall:
+            if before is None or reached <= limit:
                 return step
-            low, high, wanted = (math.log(max(1 - x, 1e-4)) for x in (limit, step.limit, recall))
+            low, high, wanted = (math.log(max(1 - x, 1e-4)) for x in (limit, reached, recall))
             part = (low - wanted) / (low - high) if low > high else 1.0
             return Step(_blend(before.effort, step.effort, part), _blend(before.rows, step.rows, part))
-        limit, before = max(limit, step.limit), step
+        limit, before = max(limit, reached), step
     return None
 
 
@@ -185,9 +200,11 @@ def _rows_at(steps: list[Step], effort: int) -> int:
     return next((step.rows for step in steps if step.effort >= effort), steps[-1].rows)
 
 
-def _between(found: Mapping[int, Step | None], k: int) -> Step | None:
+def _between(found: Mapping[int, Step | None], k: float) -> Step | None:
     """For any k, from the steps for the calibrated ones: straight lines in the logarithms."""
     ks = sorted(found)
+    if k < ks[0]:
+        return _below(found[ks[0]], found[ks[min(1, len(ks) - 1)]], k / ks[0])
     above = next((at for at in ks if at >= k), ks[-1])
     below = max((at for at in ks if at <= k), default=ks[0])
     low, high = found[below], found[above]
@@ -197,7 +214,15 @@ def _between(found: Mapping[int, Step | None], k: int) -> Step | None:
     if k > above:  # beyond the table: as much more effort and rows as there are more neighbours
         return Step(math.ceil(low.effort * k / above), math.ceil(low.rows * k / above))
     part = math.log(k / below) / math.log(above / below) if above > below else 0.0
-    return Step(_blend(low.effort, high.effort, part), max(k, _blend(low.rows, high.rows, part)))
+    return Step(_blend(low.effort, high.effort, part), max(math.ceil(k), _blend(low.rows, high.rows, part)))
+
+
+def _below(first: Step | None, second: Step | None, share: float) -> Step | None:
+    """For less than the least k, by the law that its effort and the next one's tell; as many rows."""
+    if first is None or second is None:
+        return first
+    law = max(0.0, math.log(second.effort / first.effort)) / math.log(KS[1] / KS[0])
+    return Step(math.ceil(first.effort * max(share, LEAST_HELD) ** law), first.rows)
 
 
 def _blend(low: int, high: int, part: float) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,11 @@ from nearmost.errors import DamagedFileError, InputError, NewerFormatError
 from nearmost.flat import Flat
 from nearmost.graph import Graph
 from nearmost.metrics import METRICS, Metric
+from nearmost.packing import tuned
 from nearmost.partition import Partition
-from nearmost.projected import Projected
+from nearmost.projected import Projected, rescored
 from nearmost.strings import Keys, Strings
-from nearmost.values import Vectors
+from nearmost.values import Neighbors, Vectors
 
 KINDS = ("flat", "partition", "graph")
 
@@ -37,11 +38,25 @@ class Contents:
         """Columns that queries have, and rows had before they were projected."""
         return self.packed.dim if self.projected is None else self.projected.dim_in
 
+    def one(self, what: str) -> Contents:
+        """Itself, as what is called ``what`` wants it; several index files would refuse."""
+        return self
+
     def placed(self, queries: NDArray[np.float32], n_threads: int = 0) -> NDArray[np.float32]:
         """Queries as the packed rows are: through the projection, unless they come from rows that went through it."""
         if self.projected is None or queries.shape[1] != self.dim_in:
             return queries
         return self.projected.projection.apply(queries, n_threads=n_threads)
+
+    def rescored(self, queries: NDArray[np.float32], found: Neighbors, k: int) -> Neighbors:
+        """The k best of the rows found, by the scores of the full rows that were kept beside projected ones."""
+        assert self.projected is not None
+        assert self.projected.full is not None
+        return rescored(self.packed.metric, queries, found, k, self.projected.full.floats)
+
+    def tuned(self, queries: NDArray[np.float32], n_threads: int = 0) -> Contents:
+        """The same calibrated on these queries."""
+        return replace(self, packed=tuned(self.packed, self.placed(queries, n_threads), n_threads))
 
     def vector(self, row: int) -> NDArray[np.float32]:
         """Row ``row`` as it was given, float32; as it was projected where no more was kept."""

@@ -7,6 +7,7 @@ Each error says what was found, what was wanted and what to do about it::
     │   ├── ShapeError                  wrong number of rows, columns or axes
     │   ├── NotFiniteError              NaN or infinity where numbers were wanted
     │   ├── DuplicateKeyError           one key names two rows
+    │   ├── ShardError                  index files that are no whole together: one is missing or of another kind
     │   ├── ReadError                   a malformed line or record in an input file
     │   └── ItemError (IndexError)      an item number or a vector's length that an AnnoyIndex does not have
     ├── UnknownKeyError (KeyError)      no row has this key
@@ -51,6 +52,10 @@ class NotFiniteError(InputError):
 
 class DuplicateKeyError(InputError):
     """One key names two rows."""
+
+
+class ShardError(InputError):
+    """Index files that are searched as one are no whole: one is missing, or does not belong to the others."""
 
 
 class ReadError(InputError):

@@ -89,6 +89,7 @@ class Flat:
         recall: float = 1.0,
         effort: int | None = None,
         allowed: Allowed | None = None,
+        spread: object = None,
         n_threads: int = 0,
         progress: Progress | None = None,
     ) -> Neighbors:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nearmost import _core
 from nearmost.allowed import Allowed
-from nearmost.calibrate import KS, MOST_ASKED, Calibration, Step
+from nearmost.calibrate import KS, MOST_ASKED, Calibration, Spread, Step
 from nearmost.errors import DamagedFileError
 from nearmost.flat import WORTH_PACKING, Flat, Progress, among
 from nearmost.metrics import Metric
@@ -65,7 +65,7 @@ class Graph:
     ) -> None:
         self.metric, self.dim, self.n_rows, self.unit = metric, dim, n_rows, unit
         self.calibration = calibration or Calibration({})
-        self._steps: dict[tuple[float, int], Step | None] = {}  # what was asked for before
+        self._steps: dict[tuple[float, float, int], Step | None] = {}  # what was asked for before
         self.rows = Rows.found(metric, dim, n_rows, arrays)
         self.arrays = {**self.rows.arrays, **sections(arrays, SECTIONS, OPTIONAL)}
         if not (math.isfinite(unit) and unit > 0):
@@ -98,6 +98,7 @@ class Graph:
         recall: float = 0.95,
         effort: int | None = None,
         allowed: Allowed | None = None,
+        spread: Spread | None = None,
         n_threads: int = 0,
         progress: Progress | None = None,
     ) -> Neighbors:
@@ -111,7 +112,7 @@ class Graph:
         few = FEW if len(queries) < WORTH_PACKING else FEW_FOR_MANY
         if allowed is not None and allowed.count <= max(few, k):
             return among(self.metric, self.arrays, self.rows, queries, k, allowed, n_threads, progress)
-        step = self._step(recall, k) if effort is None else self.calibration.at(int(effort), k)
+        step = self._step(recall, k, spread) if effort is None else self.calibration.at(int(effort), k)
         count = self.n_rows if allowed is None else allowed.count
         if step is None or (effort is None and k * THIN > count):
             return self.flat.search(queries, k, allowed=allowed, n_threads=n_threads, progress=progress)
@@ -119,14 +120,15 @@ class Graph:
             queries, k, effort=step.effort, rows=step.rows, allowed=allowed, n_threads=n_threads, progress=progress
         )
 
-    def _step(self, recall: float, k: int) -> Step | None:
+    def _step(self, recall: float, k: int, spread: Spread | None) -> Step | None:
         """Where more are wanted than calibrated for, as many more rows are scored; the margin stays."""
-        asked = (float(recall), k)
+        near, parts = (spread.held, spread.parts) if spread else (k, 1)
+        asked = (float(recall), near, parts)
         if asked not in self._steps:
             if len(self._steps) >= MOST_ASKED:
                 self._steps.clear()
-            step = self.calibration.for_recall(recall, min(k, KS[-1]))
-            self._steps[asked] = step and Step(step.effort, math.ceil(step.rows * max(1, k / KS[-1])))
+            step = self.calibration.for_recall(recall, min(near, KS[-1]), parts)
+            self._steps[asked] = step and Step(step.effort, math.ceil(step.rows * max(1, near / KS[-1])))
         return self._steps[asked]
 
     def look(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +15,18 @@ from nearmost.analogy import Given, solve
 from nearmost.building import build, refitted
 from nearmost.contents import Contents
 from nearmost.encoders import Encoder, load_encoder
-from nearmost.errors import EncoderError, FormatError, InputError, ShapeError
+from nearmost.errors import EncoderError, InputError, ShapeError
 from nearmost.flat import Progress
 from nearmost.metrics import Metric
 from nearmost.nearest import nearest
-from nearmost.packing import Kind, tuned
+from nearmost.packing import Kind
 from nearmost.partitioning import Quality
 from nearmost.projection import Projection
 from nearmost.queries import whole
 from nearmost.rows import Store
 from nearmost.searching import queries_of, search
+from nearmost.shards import Paths, Shards, paths_of, read, shown
+from nearmost.stacked import StackedKeys, StackedStrings
 from nearmost.strings import Keys, OnDuplicate, Strings
 from nearmost.values import Corpus, Neighbors, Vectors
 
@@ -37,12 +38,12 @@ class Index:
     and processes that open the same file share its memory.
     """
 
-    def __init__(self, contents: Contents, *, encoder: Encoder | None = None) -> None:
-        self._contents: Contents | None = contents
+    def __init__(self, contents: Contents | Shards, *, encoder: Encoder | None = None) -> None:
+        self._contents: Contents | Shards | None = contents
         self._encoder = encoder  # loaded when first asked for
-        self._path: Path | None = None  # as it was given, for people
-        self._absolute: Path | None = None
-        self._checksum = 0
+        self._path: Paths | None = None  # as it was given, for people
+        self._absolute: list[Path] | None = None
+        self._checksums: tuple[int, ...] = ()
 
     @classmethod
     def build(
@@ -92,21 +93,16 @@ class Index:
         return cls(contents, encoder=loaded)
 
     @classmethod
-    def open(
-        cls, path: str | os.PathLike[str], *, verify: store.Verify = "header", encoder: str | Encoder | None = None
-    ) -> Index:
+    def open(cls, path: Paths, *, verify: store.Verify = "header", encoder: str | Encoder | None = None) -> Index:
         """The index in this file, mapped: a few milliseconds whatever its size, and memory shared between processes.
 
+        A pattern such as ``headlines-*.nearmost``, or a list of paths: those files as one index, see ``nearmost.open``.
         ``verify="full"`` also checks every byte against its checksum. ``encoder`` takes the place of the one recorded
         in the file and must be the same; EncoderMismatchError names both where it is not.
         """
-        stored = store.read(path, verify)
-        try:
-            contents = Contents.of(stored.header, stored.arrays)
-        except FormatError as error:
-            raise type(error)(f"{os.fspath(path)}: {error}") from None
+        contents, checksums = read(path, verify)
         index = cls(contents)
-        index._lies_at(path, stored.checksum)
+        index._lies_at(path, checksums)
         if encoder is not None:
             made = index._encoder = contents.encoder.given(encoder) if contents.encoder else load_encoder(encoder)
             if made.dim != contents.dim_in:
@@ -115,7 +111,8 @@ class Index:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the index to this file, whole or not at all: whatever happens, the old or the new one is there."""
-        self._lies_at(path, store.write(path, self._parts().header(), self._parts().arrays()))
+        parts = self._parts().one("save")
+        self._lies_at(path, (store.write(path, parts.header(), parts.arrays()),))
 
     def search(
         self,
@@ -179,8 +176,7 @@ class Index:
         Save it to keep that. A flat index needs none and comes back as it is.
         """
         rows, _ = self._query_rows(queries, n_threads)
-        packed = tuned(self._parts().packed, self._parts().placed(rows, n_threads), n_threads)
-        return Index(replace(self._parts(), packed=packed), encoder=self._encoder)
+        return Index(self._parts().tuned(rows, n_threads), encoder=self._encoder)
 
     def refit(
         self,
@@ -199,8 +195,8 @@ class Index:
         It takes the rows as they were given: of an index without a projection, or of one that keeps full rows.
         """
         parts = refitted(
-            self._parts(), projection, kind=kind, quality=quality, store=store, keep_full=keep_full, seed=seed,
-            n_threads=n_threads, progress=progress,
+            self._parts().one("refit"), projection, kind=kind, quality=quality, store=store, keep_full=keep_full,
+            seed=seed, n_threads=n_threads, progress=progress,
         )  # fmt: skip
         return Index(parts, encoder=self._encoder)
 
@@ -217,12 +213,12 @@ class Index:
         return self._parts().vectors()
 
     @property
-    def keys(self) -> Keys:
+    def keys(self) -> Keys | StackedKeys:
         """The keys in row order: ``index.keys[id]`` is a key, ``index.keys.row(key)`` an id."""
         return self._parts().keys
 
     @property
-    def texts(self) -> Strings | None:
+    def texts(self) -> Strings | StackedStrings | None:
         """The texts in row order, or None where it was built from vectors."""
         return self._parts().texts
 
@@ -248,7 +244,7 @@ class Index:
 
     def info(self) -> dict[str, Any]:
         """What is inside, as plain values."""
-        return {"path": None if self._path is None else str(self._path), **self._parts().info()}
+        return {"path": self._path and shown(self._path), **self._parts().info()}
 
     def close(self) -> None:
         """Lets go of the file; the map goes once no array of it is left."""
@@ -269,18 +265,20 @@ class Index:
     def __repr__(self) -> str:
         if self._contents is None:
             return "<Index, closed>"
-        where = "" if self._path is None else f" from {self._path}"
+        where = "" if self._path is None else f" from {shown(self._path)}"
         return f"<Index of {len(self)} x {self.dim}, {self.metric}{where}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._absolute is not None:
-            return _reopen, (self._absolute, self._checksum)
-        return _unpickle, (self._parts().header(), self._parts().arrays())
+            return _reopen, (self._absolute, self._checksums)
+        parts = self._parts().one("to pickle what was tuned")
+        return _unpickle, (parts.header(), parts.arrays())
 
-    def _lies_at(self, path: str | os.PathLike[str], checksum: int) -> None:
-        self._path, self._absolute, self._checksum = Path(path), Path(path).absolute(), checksum
+    def _lies_at(self, path: Paths, checksums: tuple[int, ...]) -> None:
+        self._path, self._checksums = path, checksums
+        self._absolute = [Path(each).absolute() for each in paths_of(path)]
 
-    def _parts(self) -> Contents:
+    def _parts(self) -> Contents | Shards:
         if self._contents is None:
             raise InputError("the index is closed; open it again with Index.open")
         return self._contents
@@ -293,8 +291,8 @@ def _unpickle(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Index:
     return Index(Contents.of(header, arrays))
 
 
-def _reopen(path: Path, checksum: int) -> Index:  # what unpickling calls: it must be the file that was pickled
-    index = Index.open(path)
-    if index._checksum != checksum:
-        raise InputError(f"{path} has been replaced since the index was pickled; open it afresh")
+def _reopen(paths: list[Path], checksums: tuple[int, ...]) -> Index:  # what unpickling calls: the same files
+    index = Index.open(paths)
+    if index._checksums != checksums:
+        raise InputError(f"{index.info()['path']} has been replaced since the index was pickled; open it afresh")
     return index

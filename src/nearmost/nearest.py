@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nearmost.errors import InputError, ShapeError
-from nearmost.strings import Keys
+from nearmost.strings import Names
 from nearmost.values import Neighbors
 
 
@@ -16,7 +16,7 @@ class Searched(Protocol):
     """What is asked of an index here."""
 
     @property
-    def keys(self) -> Keys: ...
+    def keys(self) -> Names: ...
 
     def vector(self, key: str) -> NDArray[np.float32]: ...
 
@@ -46,7 +46,7 @@ def nearest(
     return named(index.keys, found)
 
 
-def named(keys: Keys, found: Neighbors) -> list[tuple[str, float]]:
+def named(keys: Names, found: Neighbors) -> list[tuple[str, float]]:
     """The neighbours of one query as (key, score), nearest first."""
     pairs = zip(found.ids.tolist(), found.scores.tolist(), strict=True)
     return [(keys[row], score) for row, score in pairs if row >= 0]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nearmost import _core
 from nearmost.allowed import Allowed
-from nearmost.calibrate import MOST_ASKED, Calibration, Step
+from nearmost.calibrate import MOST_ASKED, Calibration, Spread, Step
 from nearmost.errors import DamagedFileError, InputError
 from nearmost.flat import WORTH_PACKING, Flat, Progress, among
 from nearmost.metrics import Metric
@@ -66,7 +66,7 @@ class Partition:
         self.metric, self.dim, self.n_rows, self.unit = metric, dim, n_rows, unit
         self.coded, self.turned = coded, turned
         self.calibration = calibration or Calibration({})
-        self._steps: dict[tuple[float, int], Step | None] = {}  # what was asked for before
+        self._steps: dict[tuple[float, float, int], Step | None] = {}  # what was asked for before
         self.rows = Rows.found(metric, dim, n_rows, arrays)
         self.arrays = {**self.rows.arrays, **sections(arrays, SECTIONS, OPTIONAL)}
         if not (math.isfinite(unit) and unit > 0 and 0 < coded <= turned <= dim + 1):
@@ -102,6 +102,7 @@ class Partition:
         recall: float = 0.95,
         effort: int | None = None,
         allowed: Allowed | None = None,
+        spread: Spread | None = None,
         n_threads: int = 0,
         progress: Progress | None = None,
     ) -> Neighbors:
@@ -112,17 +113,23 @@ class Partition:
         if self.metric.name == "hamming":
             require_bits(queries, "queries")
         if allowed is not None:
-            return self._search_some(queries, k, allowed, recall, effort, n_threads, progress)
-        step = self._step(recall, effort, k)
+            return self._search_some(queries, k, allowed, recall, effort, spread, n_threads, progress)
+        step = self._step(recall, effort, k, spread)
         if step is None or (effort is None and k > self.n_rows // 8):
             return self.flat.search(queries, k, n_threads=n_threads, progress=progress)
-        return self.look(queries, k, lists=step.effort, rows=step.rows, n_threads=n_threads, progress=progress)
+        rows = max(step.rows, k)
+        return self.look(queries, k, lists=step.effort, rows=rows, n_threads=n_threads, progress=progress)
 
-    def _step(self, recall: float, effort: int | None, k: int) -> Step | None:
-        """What is looked at for that, kept from one search to the next; None where only the exact search will do."""
+    def _step(
+        self, recall: float, effort: int | None, k: int, spread: Spread | None = None, farther: float = 1
+    ) -> Step | None:
+        """What is looked at for that, kept from one search to the next; None where only the exact search will do.
+
+        ``farther``: the k nearest lie as far off as so many times k others.
+        """
         if effort is not None:
             return self.calibration.at(int(effort), k)
-        asked = (float(recall), k)
+        asked = (float(recall), (spread.held if spread else k) * farther, spread.parts if spread else 1)
         if asked not in self._steps:
             if len(self._steps) >= MOST_ASKED:
                 self._steps.clear()
@@ -136,18 +143,18 @@ class Partition:
         allowed: Allowed,
         recall: float,
         effort: int | None,
+        spread: Spread | None,
         n_threads: int,
         progress: Progress | None,
     ) -> Neighbors:
         """``search`` among some of the rows: their k nearest lie as far as the k / share nearest of all rows do."""
-        farther = math.ceil(k * self.n_rows / max(1, allowed.count))
-        step = self._step(recall, effort, farther if effort is None else k)
+        step = self._step(recall, effort, k, spread, self.n_rows / max(1, allowed.count))
         if allowed.count <= self._few(step, len(queries)) or allowed.count <= k:
             stored = (self.metric, self.arrays, self.rows)
             return among(*stored, queries, k, allowed, n_threads, progress)
         if step is None or (effort is None and step.effort > self.n_lists // 2):
             return self.flat.search(queries, k, allowed=allowed, n_threads=n_threads, progress=progress)
-        near = self._step(recall, effort, k)
+        near = self._step(recall, effort, k, spread)
         rows = max(near.rows if near else step.rows, k)
         return self.look(
             queries, k, lists=step.effort, rows=rows, allowed=allowed, n_threads=n_threads, progress=progress

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +63,7 @@ class Projected:
         made = projection.apply(rows, allocate=allocate, n_threads=n_threads, progress=progress)
         packed = Rows.of(made, metric, store=store, allocate=allocate, name="projected vectors")
         kept = packed.dim >= rows.dim if keep_full is None else keep_full
-        cost = _cost(metric, rows, packed, seed, n_threads)
+        cost = cost_of(metric, rows, packed, seed, n_threads)
         return cls(projection, rows.dim, cost, rows if kept else None), packed
 
     @classmethod
@@ -104,15 +104,15 @@ class Projected:
                 arrays[SCALES] = self.full.scales
         return arrays
 
-    def rescored(self, metric: Metric, queries: Floats, found: Neighbors, k: int) -> Neighbors:
-        """The k best of the rows found for each query, by the scores of the full rows."""
-        assert self.full is not None
-        ids, scores = np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32)
-        for i, (query, rows) in enumerate(zip(queries, found.ids, strict=True)):
-            exact = np.where(rows < 0, -np.inf, _scores(metric, query, self.full.floats(np.maximum(rows, 0))))
-            best = np.lexsort((rows, -exact))[:k]
-            ids[i], scores[i] = rows[best], exact[best]
-        return Neighbors(ids, scores, metric)
+
+def rescored(metric: Metric, queries: Floats, found: Neighbors, k: int, full: Callable[[Any], Floats]) -> Neighbors:
+    """The k best of the rows found for each query, by the scores of full rows: ``full`` gives those of some ids."""
+    ids, scores = np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32)
+    for i, (query, rows) in enumerate(zip(queries, found.ids, strict=True)):
+        exact = np.where(rows < 0, -np.inf, _scores(metric, query, full(np.maximum(rows, 0))))
+        best = np.lexsort((rows, -exact))[:k]
+        ids[i], scores[i] = rows[best], exact[best]
+    return Neighbors(ids, scores, metric)
 
 
 _ANY = Metric("euclidean", 1)  # any metric but hamming
@@ -142,13 +142,13 @@ def better(metric: Metric, rows: Rows, projections: Sequence[Projection], seed: 
         return projections[0]
     some = rows.take(np.arange(0, len(rows), -(-len(rows) // JUDGED)))
     kept = [
-        _cost(metric, some, Rows.of(projection.apply(some, n_threads=n_threads), metric, store="f32"), seed, n_threads)
+        cost_of(metric, some, Rows.of(projection.apply(some, n_threads=n_threads), metric, store="f32"), seed, n_threads)
         for projection in projections
     ]
     return projections[max(range(len(kept)), key=lambda i: kept[i]["recall@10"])]
 
 
-def _cost(metric: Metric, full: Rows, packed: Rows, seed: int, n_threads: int) -> dict[str, float]:
+def cost_of(metric: Metric, full: Rows, packed: Rows, seed: int, n_threads: int) -> dict[str, float]:
     """The share of the 10 nearest by full rows that is among the 10, and the 100, nearest by projected ones."""
     if len(full) < MEASURE_FROM:
         return {}

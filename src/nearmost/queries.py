@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nearmost import _core
 from nearmost.errors import InputError, ShapeError
-from nearmost.strings import Keys
+from nearmost.strings import Names
 from nearmost.values import float_rows
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -38,7 +38,7 @@ def query_rows(queries: Any, dim: int, made: str, encode: Encode) -> tuple[NDArr
     return _fitting([queries] if single else queries, dim, made), single
 
 
-def own_rows(given: Any, n_queries: int, keys: Keys) -> NDArray[np.int64]:
+def own_rows(given: Any, n_queries: int, keys: Names) -> NDArray[np.int64]:
     """The row that each query is: from row numbers or keys, one for each query."""
     if isinstance(given, str) or np.ndim(given) == 0:
         given = [given]

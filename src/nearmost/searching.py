@@ -13,10 +13,11 @@ from nearmost.flat import Progress
 from nearmost.partition import require_recall
 from nearmost.projected import CANDIDATES
 from nearmost.queries import Encode, own_rows, query_rows, whole
+from nearmost.shards import Shards
 from nearmost.values import Neighbors
 
 
-def queries_of(parts: Contents, queries: Any, encode: Encode) -> tuple[NDArray[np.float32], bool]:
+def queries_of(parts: Contents | Shards, queries: Any, encode: Encode) -> tuple[NDArray[np.float32], bool]:
     """The queries as float32 (q, dim), of the columns that rows had before a projection; whether one was given.
 
     Where a projection makes rows shorter and their full vectors were not kept, rows of the index come back as they
@@ -31,7 +32,7 @@ def queries_of(parts: Contents, queries: Any, encode: Encode) -> tuple[NDArray[n
 
 
 def search(
-    parts: Contents,
+    parts: Contents | Shards,
     queries: NDArray[np.float32],
     k: int,
     *,
@@ -66,6 +67,5 @@ def search(
     if own is not None:
         found = found.without(own)
     if full and rescore != 0:
-        assert projected is not None
-        found = projected.rescored(parts.packed.metric, queries, found, k)
+        found = parts.rescored(queries, found, k)
     return found if radius is None else found.within(radius)

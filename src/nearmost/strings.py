@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Literal, overload
+from typing import Literal, Protocol, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -204,6 +204,21 @@ class Keys(Sequence[str]):
     def __repr__(self) -> str:
         shown = ", ".join(repr(key)[:40] for key in self[:3])
         return f"<Keys of {len(self)}: {shown}{', ...' if len(self) > 3 else ''}>"
+
+
+class Names(Protocol):
+    """What is asked of the keys of an index, or of several: names to rows, and back."""
+
+    def row(self, key: str) -> int: ...
+
+    def take(self, rows: ArrayLike) -> list[str]: ...
+
+    @overload
+    def __getitem__(self, row: int, /) -> str: ...
+    @overload
+    def __getitem__(self, row: slice, /) -> list[str]: ...
+
+    def __len__(self) -> int: ...
 
 
 def unique_rows(keys: Sequence[str], on_duplicate: OnDuplicate) -> list[int] | None:

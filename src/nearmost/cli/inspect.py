@@ -15,6 +15,7 @@ INFO_EXAMPLES = """\
 Examples:
   nearmost info stdlib.nearmost
   nearmost info stdlib.nearmost --json
+  nearmost info 'headlines-*.nearmost'
 """
 VERIFY_EXAMPLES = """\
 Examples:
@@ -26,9 +27,10 @@ Examples:
 def info(file: IndexFile, /, *, as_json: Json = False) -> None:
     """Tell what is inside an index: rows, metric, encoder, and the bytes of each part."""
     from nearmost.index import Index
+    from nearmost.shards import paths_of
 
     with Index.open(file) as opened:
-        inside = {**opened.info(), "n_bytes": os.path.getsize(file)}
+        inside = {**opened.info(), "n_bytes": sum(map(os.path.getsize, paths_of(file)))}
     if as_json:
         print_json(inside)
     else:
@@ -47,9 +49,10 @@ def verify(
     """
     from nearmost.errors import NearmostError
     from nearmost.index import Index
+    from nearmost.shards import paths_of
 
     failed = 0
-    for file in files:
+    for file in (os.fspath(path) for given in files for path in paths_of(given)):
         error = None
         try:
             Index.open(file, verify="full").close()
@@ -70,6 +73,7 @@ def _facts(inside: dict[str, Any]) -> dict[str, str]:
     return {
         "file": f"{inside['path']}, {n_bytes(inside['n_bytes'])}",
         "rows": f"{inside['n_rows']:,} x {inside['dim']} ({inside['kind']})",
+        **_shards(inside.get("shards", [])),
         "metric": inside["metric"],
         "encoder": inside["encoder"] or "none: built from vectors",
         "keys": inside["keys"],
@@ -80,14 +84,19 @@ def _facts(inside: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def _shards(shards: list[dict[str, Any]]) -> dict[str, str]:
+    """The files that are searched as one; of the kinds only where they differ."""
+    kinds = list(dict.fromkeys(shard["kind"] for shard in shards))
+    rows = [shard["n_rows"] for shard in shards]
+    return {"shards": f"{len(rows)} ({', '.join(kinds)}) of {min(rows):,} to {max(rows):,} rows"} if rows else {}
+
+
 def _projection(projected: dict[str, Any] | None, full: bool) -> dict[str, str]:
     """What rows and queries go through, and the share of the 10 nearest full rows that is left."""
     if projected is None:
         return {}
     cost = projected["cost"]
-    lost = (
-        f"of the 10 nearest full rows it keeps {cost['recall@10']:.1%}" if cost else "too few rows to measure its cost"
-    )
+    lost = f"of the 10 nearest full rows it keeps {cost['recall@10']:.1%}" if cost else "its cost was not measured"
     kept = "; full rows are kept" + (f", scoring 100 by them {cost['recall@10 in 100']:.1%}" if cost else "")
     return {"projection": f"{projected['steps']}; {lost}{kept if full else ''}"}
 

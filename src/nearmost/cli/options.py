@@ -8,5 +8,7 @@ from cyclopts import Parameter
 
 Json = Annotated[bool, Parameter(name="--json", show_default=False, help="Print JSON, one document a line.")]
 K = Annotated[int, Parameter(name="-k", metavar="N", help="Neighbours wanted.")]
-IndexFile = Annotated[str, Parameter(help="An index, as nearmost index writes it.")]
+IndexFile = Annotated[
+    str, Parameter(help="An index, as nearmost index writes it, or several as one: 'headlines-*.nearmost'.")
+]
 Threads = Annotated[int, Parameter(name="--threads", metavar="N", help="Threads to use; 0 means all cores.")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Iterator
 from itertools import islice
@@ -21,6 +22,7 @@ Examples:
   nearmost search headlines.nearmost confronting global challenges
   nearmost search headlines.nearmost "confronting global challenges" -k 3 --json
   nearmost search stdlib.nearmost --key shutil.copytree
+  nearmost search 'headlines-*.nearmost' "confronting global challenges"
   nearmost search headlines.nearmost - < questions.txt
 """
 BATCH = 256  # lines of standard input that are encoded together
@@ -56,6 +58,9 @@ def search(
     from nearmost.index import Index
 
     words = " ".join(query or []).strip()
+    spread = next((word for word in query or [] if word.endswith(".nearmost") and os.path.isfile(word)), None)
+    if spread is not None:
+        raise CycloptsError(msg=f"{spread} is a file and no question; to search files as one, quote: '*.nearmost'.")
     if bool(words) == (key is not None):
         raise CycloptsError(msg="search wants a question or --key KEY, one of the two.")
     with Index.open(file, encoder=encoder) as opened:

@@ -49,13 +49,18 @@ def check_fingerprint(encoder: Encoder, spec: str, stored: NDArray[np.float32]) 
             f"the index was built with an encoder {spec!r} of dim {stored.shape[-1]} and is queried with "
             f"an encoder {encoder.spec!r} of dim {rows.shape[-1]}; they must be the same encoder"
         )
-    worst = float(_cosines(rows, np.asarray(stored, dtype=np.float32)).min())
+    worst = agreement(rows, stored)
     if not worst >= NEAR_ENOUGH:
         raise EncoderMismatchError(
             f"the index was built with an encoder {spec!r} that is not this encoder {encoder.spec!r}: their vectors "
             f"of the same sentence agree only to cosine {worst:.3f}, and {NEAR_ENOUGH} is wanted; load the encoder "
             "the index was built with (its own state, its own version of the model), or build the index again"
         )
+
+
+def agreement(rows: NDArray[np.float32], stored: NDArray[np.float32]) -> float:
+    """The least cosine between two fingerprints of one shape: an encoder is the same from NEAR_ENOUGH on."""
+    return float(_cosines(rows, np.asarray(stored, dtype=np.float32)).min())
 
 
 def _cosines(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float64]:

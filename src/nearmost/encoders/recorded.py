@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost.encoders import Encoder, Fitted, check_fingerprint, fingerprint, load_encoder
+from nearmost.encoders.fingerprint import NEAR_ENOUGH, agreement
 from nearmost.encoders.tfhub import require_fetched
 from nearmost.errors import DamagedFileError
 
@@ -61,6 +62,11 @@ class RecordedEncoder:
         found = load_encoder(encoder)
         unfitted = isinstance(found, Fitted) and not found.state()
         return self.load() if unfitted and found.spec == self.spec else self._checked(found)
+
+    def same_as(self, other: RecordedEncoder) -> bool:
+        """Whether both records are of one encoder: one spec, and the same vectors of the probes."""
+        own, others = self.arrays[PROBES], other.arrays[PROBES]
+        return self.spec == other.spec and own.shape == others.shape and agreement(own, others) >= NEAR_ENOUGH
 
     def _checked(self, encoder: Encoder) -> Encoder:
         check_fingerprint(encoder, self.spec, self.arrays[PROBES])
