@@ -142,7 +142,9 @@ def better(metric: Metric, rows: Rows, projections: Sequence[Projection], seed: 
         return projections[0]
     some = rows.take(np.arange(0, len(rows), -(-len(rows) // JUDGED)))
     kept = [
-        cost_of(metric, some, Rows.of(projection.apply(some, n_threads=n_threads), metric, store="f32"), seed, n_threads)
+        cost_of(
+            metric, some, Rows.of(projection.apply(some, n_threads=n_threads), metric, store="f32"), seed, n_threads
+        )
         for projection in projections
     ]
     return projections[max(range(len(kept)), key=lambda i: kept[i]["recall@10"])]
