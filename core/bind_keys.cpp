@@ -12,17 +12,29 @@ StringTable table_of(const Array<const uint8_t, 1>& data, const Array<const uint
   return {data.data(), data.shape(0), offsets.data(), offsets.shape(0) - 1};
 }
 
-std::optional<std::pair<size_t, size_t>> hash_strings(const Array<const uint8_t, 1>& data,
-                                                      const Array<const uint64_t, 1>& offsets,
-                                                      const Array<uint32_t, 1>& slots) {
+StringTable checked(const Array<const uint8_t, 1>& data, const Array<const uint64_t, 1>& offsets, size_t n_slots) {
   const StringTable keys = table_of(data, offsets);
-  require(keys.n < kEmptySlot && slots.shape(0) > keys.n, "nearmost: too few slots for the keys");
+  require(keys.n < kEmptySlot && n_slots > keys.n, "nearmost: too few slots for the keys");
   for (size_t i = 0; i <= keys.n; ++i)
     require(keys.offsets[i] <= keys.n_bytes && (i == 0 || keys.offsets[i - 1] <= keys.offsets[i]),
             "nearmost: offsets are out of order");
+  return keys;
+}
+
+std::optional<std::pair<size_t, size_t>> hash_strings(const Array<const uint8_t, 1>& data,
+                                                      const Array<const uint64_t, 1>& offsets,
+                                                      const Array<uint32_t, 1>& slots) {
+  const StringTable keys = checked(data, offsets, slots.shape(0));
   const auto clash = hash_keys(keys, slots.data(), slots.shape(0));
   if (clash.first == keys.n) return std::nullopt;
   return clash;
+}
+
+void unique_strings(const Array<const uint8_t, 1>& data, const Array<const uint64_t, 1>& offsets,
+                    const Array<uint32_t, 1>& slots, bool last, const Array<uint8_t, 1>& kept) {
+  const StringTable keys = checked(data, offsets, slots.shape(0));
+  require(kept.shape(0) == keys.n, "nearmost: kept and keys do not fit together");
+  unique_keys(keys, slots.data(), slots.shape(0), last, kept.data());
 }
 
 // Holds the arrays, so that a look-up hands over a row or a key and nothing else: that is half of its time.
@@ -88,6 +100,7 @@ class BoundStrings {
 
 void bind_keys(nb::module_& m) {
   m.def("hash_keys", &hash_strings, "data"_a, "offsets"_a, "slots"_a);
+  m.def("unique_keys", &unique_strings, "data"_a, "offsets"_a, "slots"_a, "last"_a, "kept"_a);
   nb::class_<BoundStrings>(m, "StringTable")
       .def(nb::init<const Array<const uint8_t, 1>&, const Array<const uint64_t, 1>&, const Maybe<const uint32_t, 1>&>(),
            "data"_a, "offsets"_a, "slots"_a.none())

@@ -39,6 +39,20 @@ std::pair<size_t, size_t> hash_keys(const StringTable& keys, uint32_t* slots, si
   return {keys.n, keys.n};
 }
 
+void unique_keys(const StringTable& keys, uint32_t* slots, size_t n_slots, bool last, uint8_t* kept) {
+  for (size_t i = 0; i < n_slots; ++i) slots[i] = kEmptySlot;
+  for (size_t row = 0; row < keys.n; ++row) {
+    const uint8_t* key = keys.data + keys.offsets[row];
+    const size_t n = keys.offsets[row + 1] - keys.offsets[row];
+    size_t slot = home(hash(key, n), n_slots);
+    while (slots[slot] != kEmptySlot && !equal(keys, slots[slot], key, n)) slot = slot + 1 == n_slots ? 0 : slot + 1;
+    const bool seen = slots[slot] != kEmptySlot;
+    kept[row] = last || !seen;
+    if (last && seen) kept[slots[slot]] = 0;
+    if (last || !seen) slots[slot] = uint32_t(row);
+  }
+}
+
 int64_t find_key(const StringTable& keys, const uint32_t* slots, size_t n_slots, const uint8_t* key, size_t n_bytes) {
   if (n_slots == 0) return -1;
   size_t slot = home(hash(key, n_bytes), n_slots);

@@ -69,6 +69,7 @@ FLOORS = [
         "merging",
     },
     {"stdlib_docs", "compat", "classify", "label"},
+    {"pipeline"},
     {"bench"},
     {"plots"},
     {"cli"},

@@ -36,6 +36,7 @@ from nearmost.merging import merge
 from nearmost.metrics import METRICS, Metric
 from nearmost.noise import noisify
 from nearmost.opening import open
+from nearmost.pipeline.local import index_corpus
 from nearmost.projecting import GaussianProjection, PCAProjection, SparseProjection, min_dim, truncate
 from nearmost.projection import Projection
 from nearmost.readers import read_corpus, read_vectors
@@ -90,6 +91,7 @@ __all__ = [
     "clean",
     "evaluate_analogies",
     "evaluate_pairs",
+    "index_corpus",
     "load_encoder",
     "merge",
     "min_dim",

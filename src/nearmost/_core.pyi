@@ -11,6 +11,13 @@ def crc32c(bytes: NDArray[np.uint8], start: int = 0) -> int: ...
 def hash_keys(
     data: NDArray[np.uint8], offsets: NDArray[np.uint64], slots: NDArray[np.uint32]
 ) -> tuple[int, int] | None: ...
+def unique_keys(
+    data: NDArray[np.uint8],
+    offsets: NDArray[np.uint64],
+    slots: NDArray[np.uint32],
+    last: bool,
+    kept: NDArray[np.uint8],
+) -> None: ...
 def pack(
     metric: int,
     dim: int,

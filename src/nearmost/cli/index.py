@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import CycloptsError, Parameter
 
+from nearmost.cli.faults import report
 from nearmost.cli.options import Json, Threads
 from nearmost.cli.output import print_json
-from nearmost.cli.steps import step
+from nearmost.cli.steps import step, steps
 
 if TYPE_CHECKING:
     from nearmost.index import Index
@@ -94,22 +96,25 @@ def index(
         bool, Parameter(help="For vectors: make keys lower-case; of equal ones the first stays.")
     ] = False,
     limit: Annotated[int | None, Parameter(metavar="N", help="Take the first rows only.")] = None,
+    restart: Annotated[bool, Parameter(help="Begin anew where an earlier run was interrupted.")] = False,
     threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
     """Build an index from texts or vectors.
 
     Texts are turned into vectors by the encoder and kept in the index beside
-    their keys. Of existing files none but an older index is replaced.
+    their keys. They may be more than memory holds: what is done is kept in
+    FILE.partial until the index is there, and the same command goes on from
+    there after a crash or Ctrl-C. Of existing files none but an older index is
+    replaced.
     """
     from nearmost.encoders import load_encoder
     from nearmost.index import Index
-    from nearmost.readers import is_vectors, read_corpus, read_vectors
+    from nearmost.readers import is_vectors, read_vectors
     from nearmost.readers.sources import expand
     from nearmost.readers.vectors import is_records
 
     check_output(output)
-    loaded = None if encoder is None else load_encoder(encoder)
     paths = expand(inputs)
     vectors = [path for path in paths if (text is None or is_records(path)) and is_vectors(path)]
     if vectors and len(paths) > len(vectors):
@@ -124,6 +129,7 @@ def index(
         "projection": project, "keep_full": keep_full or None,
     }  # fmt: skip
     if vectors:
+        loaded = None if encoder is None else load_encoder(encoder)  # before a long read, not after it
         with step("reading"):
             rows = read_vectors(
                 vectors,
@@ -138,18 +144,29 @@ def index(
             )
         with step("packing") as progress:
             built = Index.build(rows, encoder=loaded, progress=progress, **packing)
+        save(built, output)
     else:
-        loaded = loaded or load_encoder("minilm")  # before a long read, not after it
-        with step("reading") as progress:
-            corpus = read_corpus(paths, text=text, key=key, limit=limit, on_duplicate=on_duplicate, progress=progress)
-        with step("encoding") as progress:
-            built = Index.build(corpus, encoder=loaded, progress=progress, **packing)
-    save(built, output)
+        reading = {"text": text, "key": key, "limit": limit, "on_duplicate": on_duplicate}
+        built = _of_texts(paths, output, reading | packing | {"encoder": encoder or "minilm", "restart": restart})
     if as_json:
         print_json(built.info())
     else:
         made = built.info()["encoder"]
         print(f"{output}: {len(built):,} rows x {built.dim}, {built.metric}{f', encoder {made}' if made else ''}")
+
+
+def _of_texts(paths: Sequence[str | os.PathLike[str]], output: str, options: dict[str, Any]) -> Index:
+    """The index of a corpus; where that is interrupted, what there is to say about it is said."""
+    from nearmost.pipeline.local import index_corpus
+    from nearmost.pipeline.work import SUFFIX
+
+    try:
+        with steps() as progress:
+            return index_corpus(paths, output, progress=progress, **options)
+    except KeyboardInterrupt:
+        if os.path.isdir(output + SUFFIX):
+            report(f"{output}{SUFFIX} keeps what is done: the same command goes on from there")
+        raise
 
 
 def save(built: Index, output: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,6 +27,24 @@ def step(name: str) -> Iterator[Progress]:
 
     console = Console(file=sys.stderr)  # held fast: gathering docstrings puts another sys.stderr in place for a while
     with _bar(name, console) if console.is_interactive else _lines(name) as progress:
+        yield progress
+
+
+@contextmanager
+def steps() -> Iterator[Callable[[str, int, int], None]]:
+    """``progress(stage, done, total)`` for work that names its stages: each is shown as a step of its own."""
+    with ExitStack() as shown:
+        names: list[str] = []
+        shows: list[Progress] = []
+
+        def progress(stage: str, done: int, total: int) -> None:
+            if names[-1:] != [stage]:
+                shown.close()
+                names.append(stage)
+                shows.append(shown.enter_context(step(stage)))
+            if total:
+                shows[-1](done, total)
+
         yield progress
 
 

@@ -33,6 +33,8 @@ class LSA:
     ``fit`` gives the fitted one, whose ``dim`` is smaller than asked where the texts are few.
     """
 
+    parallel = "processes"
+
     def __init__(self, dim: int = DIM) -> None:
         self.spec = "lsa" if dim == DIM else f"lsa:{dim}"
         self.dim = dim
@@ -65,6 +67,8 @@ class LSA:
 
 class FittedLSA:
     """An ``lsa`` encoder that has learned; ``state()`` and ``load_encoder(spec, state=...)`` move it."""
+
+    parallel = "processes"
 
     def __init__(self, spec: str, terms: Sequence[str], idf: NDArray[Any], components: NDArray[Any]) -> None:
         """``idf`` (terms,) and ``components`` (dim, terms), both kept as float32."""

@@ -32,6 +32,7 @@ class MiniLM:
     """The encoder ``minilm`` or ``minilm:int8``."""
 
     dim = DIM
+    parallel = "threads"
 
     def __init__(self, argument: str = "", *, backend: Literal["onnx", "numpy"] | None = None) -> None:
         """``argument`` is "", "int8", or a folder with the weights; ``backend`` None takes the faster there is."""

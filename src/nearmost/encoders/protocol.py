@@ -17,7 +17,12 @@ State = Mapping[str, NDArray[Any]]
 
 @runtime_checkable
 class Encoder(Protocol):
-    """Turns texts into vectors. Three members are enough for a plug-in."""
+    """Turns texts into vectors. Three members are enough for a plug-in.
+
+    A fourth, ``parallel``, says how a pipeline may keep all cores busy: "threads" where ``encode`` may be called from
+    several threads at once and uses ``n_threads``; "processes" where it keeps one core busy, so that several processes
+    with an encoder each are faster. Without it, there is one call at a time.
+    """
 
     @property
     def spec(self) -> str:
@@ -51,3 +56,9 @@ class Fitted(Encoder, Protocol):
     def state(self) -> dict[str, NDArray[Any]]:
         """What was learned, as named arrays: ``load_encoder(spec, state=...)`` gives the encoder back."""
         ...
+
+
+def parallel_of(encoder: Encoder) -> str | None:
+    """What the encoder says of itself: "threads", "processes", or None."""
+    said: str | None = getattr(encoder, "parallel", None)
+    return said

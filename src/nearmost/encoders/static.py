@@ -44,6 +44,7 @@ class Static:
 
     spec = "static"
     dim = DIM
+    parallel = "processes"
 
     def __init__(self) -> None:
         """Distils at first use (half a minute of one core) and keeps the result, 16 MB, in the cache folder."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from nearmost.encoders.batching import WINDOW, distinct
 from nearmost.encoders.fingerprint import fingerprint
-from nearmost.encoders.protocol import Encoder, Progress
+from nearmost.encoders.protocol import Encoder, Progress, parallel_of
 from nearmost.errors import DamagedFileError, InputError
 
 ASKED_TOGETHER = 500  # SQLite takes 999 values a statement everywhere
@@ -35,6 +35,7 @@ class CachedEncoder:
         """Keeps the vectors of ``encoder`` in ``folder``, which is made where it is not there."""
         self.spec = encoder.spec
         self.dim = encoder.dim
+        self.parallel = "threads" if parallel_of(encoder) == "threads" else None
         self._encoder = encoder
         self._folder = Path(folder)
         try:

@@ -1,0 +1,1 @@
+"""Corpora of any size made into indexes."""

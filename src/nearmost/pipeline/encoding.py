@@ -1,0 +1,62 @@
+"""The vectors of a corpus, page by page: those that are there already are left, the others are made and noted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from nearmost.encoders import Encoder
+from nearmost.pipeline.crew import GLANCE, Crew
+from nearmost.pipeline.gathering import Gathered
+from nearmost.pipeline.work import Encoded, WorkFolder
+
+Progress = Callable[[str, int, int], object]
+
+
+class Encoding:
+    """``with Encoding(work, n_threads, tell) as encoding``: ``begin`` with an encoder, ``offer`` pages, ``finish``."""
+
+    def __init__(self, work: WorkFolder, n_threads: int, tell: Progress) -> None:
+        self._work, self._n_threads, self._tell = work, n_threads, tell
+        self._open = ExitStack()
+        self._crew: Crew | None = None
+        self._offered: dict[int, int] = {}
+        self._done = 0
+
+    def __enter__(self) -> Encoding:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._open.close()
+
+    def begin(self, encoder: Encoder, spec: str | None) -> None:
+        """With this encoder; ``spec`` is what other processes load it from, or None where they cannot."""
+        self._work.has_dim(encoder.dim)
+        self._crew = self._open.enter_context(Crew(self._work.path, encoder, spec, self._n_threads))
+
+    def offer(self, page: int, rows: int, texts: int) -> None:
+        """Has a page encoded, unless it is; ``texts`` is its checksum. Nothing yet where no encoder is there."""
+        if self._crew is None:
+            return
+        self._offered[page] = texts
+        if self._work.holds(page, rows, texts):
+            self._done += rows
+        else:
+            self._crew.submit(page, rows)
+        self._collect(self._crew, 0.0)
+
+    def finish(self, found: Gathered) -> None:
+        """Has all pages encoded, and waits for them."""
+        assert self._crew is not None
+        for page, texts in enumerate(found.pages):
+            if page not in self._offered:
+                self.offer(page, found.rows_of(page), texts)
+        self._tell("encoding", self._done, len(found))
+        while self._crew.waiting:
+            self._collect(self._crew, GLANCE)
+            self._tell("encoding", self._done + self._crew.under_way, len(found))
+
+    def _collect(self, crew: Crew, patience: float) -> None:
+        for page, rows, vectors in crew.finished(patience):
+            self._work.add(page, Encoded(rows, self._offered[page], vectors))
+            self._done += rows

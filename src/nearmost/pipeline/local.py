@@ -1,0 +1,168 @@
+"""A corpus larger than memory made into an index on one machine, in steps that no crash undoes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearmost.building import SMALL, build
+from nearmost.encoders import Encoder, Fitted, fingerprint, load_encoder
+from nearmost.encoders.batching import n_workers
+from nearmost.errors import InputError, NearmostError
+from nearmost.index import Index
+from nearmost.memory import Allocate, aligned, on_disk
+from nearmost.metrics import Metric, metric_named
+from nearmost.packing import Kind
+from nearmost.partitioning import Quality
+from nearmost.pipeline.encoding import Encoding
+from nearmost.pipeline.gathering import Gathering, gathered_before, picked
+from nearmost.pipeline.learning import learned
+from nearmost.pipeline.work import ROWS, WorkFolder
+from nearmost.readers.archives import split_member
+from nearmost.readers.corpus import iter_records
+from nearmost.readers.sources import STDIN, expand
+from nearmost.rows import Store
+from nearmost.strings import Keys, OnDuplicate
+
+Progress = Callable[[str, int, int], object]
+"""(stage, done, total): the stages are reading, learning, encoding, packing and saving."""
+
+
+def index_corpus(
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    output: str | os.PathLike[str],
+    *,
+    text: str | None = None,
+    key: str | None = None,
+    encoder: str | Encoder = "minilm",
+    metric: str | Metric = "cosine",
+    on_duplicate: OnDuplicate = "error",
+    kind: Kind = "auto",
+    quality: Quality = "default",
+    store: Store = "auto",
+    scratch: str | os.PathLike[str] | None = None,
+    limit: int | None = None,
+    encoding: str = "utf-8",
+    format: str | None = None,
+    seed: int = 0,
+    restart: bool = False,
+    n_threads: int = 0,
+    progress: Progress | None = None,
+) -> Index:
+    """The index of a corpus of any size, in the file ``output``: read, encoded and packed in memory that does not grow.
+
+    ``path``, ``text``, ``key``, ``limit``, ``encoding`` and ``format`` as in ``read_corpus``; the rest as in
+    ``Index.build``. What is read and encoded goes to the folder ``OUTPUT.partial``, which is gone when the index is
+    there. Stopped at any moment, by Ctrl-C, ``kill -9`` or a power cut, the same call goes on where the last one was,
+    and the index is the same, byte for byte, as that of a call that nobody stopped. Where the folder is from other
+    inputs, columns or another encoder, that is an InputError, unless ``restart`` begins anew; how rows are packed may
+    change in between.
+
+    Encoders work while the input is read, on all cores. One that learns (``lsa``) does so first, from all texts, or
+    where there are more than 200,000 or 256 MiB of them from so many drawn by ``seed``. The texts, the vectors and a
+    copy of them lie on disk meanwhile: about three times the index.
+
+    ``progress(stage, done, total)`` is called from this thread, for the stages reading (in bytes), learning, encoding
+    (in records), packing and saving, one after the other; total is 0 where nobody knows it.
+    """
+    chosen = metric_named(metric)
+    if on_duplicate not in ("error", "first", "last"):
+        raise InputError(f'on_duplicate is {on_duplicate!r}; it must be "error", "first" or "last"')
+    tell = progress or _silent
+    loaded = load_encoder(encoder)
+    learns = isinstance(loaded, Fitted)
+    paths = expand(path)
+    sizes, inputs = _inputs(paths)
+    made_of: dict[str, Any] = {
+        "input": list(sizes), "size": sizes, "text": text, "key": key, "limit": limit, "encoding": encoding,
+        "format": format, "encoder": loaded.spec,
+    }  # fmt: skip
+    if learns:
+        made_of |= {"seed": seed, "on_duplicate": on_duplicate}
+    spec = encoder if isinstance(encoder, str) else None
+    with WorkFolder(output, made_of, None if learns else fingerprint(loaded), restart=restart) as work:
+        try:
+            with Encoding(work, n_workers(n_threads), tell) as encode:
+                if not learns:
+                    encode.begin(loaded, spec)
+                found = None if STDIN in paths else gathered_before(work, inputs)
+                if found is None:
+                    records = iter_records(
+                        paths, text=text, key=key, limit=limit, encoding=encoding, format=format,
+                        progress=lambda done, total: tell("reading", done, total),
+                    )  # fmt: skip
+                    with Gathering(work, key is not None) as gathering:
+                        for page in gathering.pages(records):
+                            encode.offer(*page)
+                        found = gathering.finish(inputs)
+                kept = found.unique(on_duplicate)
+                if isinstance(loaded, Fitted):
+                    tell("learning", 0, 0)
+                    loaded = learned(work, loaded, spec, found, kept, seed)
+                    encode.begin(loaded, spec)
+                encode.finish(found)
+        except NearmostError:
+            if work.is_new and not work.is_worth_keeping():
+                work.remove()
+            raise
+        tell("packing", 0, 0)
+        shape = (len(found), loaded.dim)
+        large = shape[0] * shape[1] * 4 > SMALL
+        if scratch is None and large:
+            scratch = work.path.parent  # where there is room for the vectors there is room for what packing needs
+        rows: NDArray[Any] = np.memmap(work.file("vectors"), "<f4", "r", shape=shape)
+        texts, names = found.texts, found.keys
+        if kept is not None:
+            allocate = aligned if scratch is None else on_disk(scratch)
+            rows, texts = _picked(rows, kept, allocate), picked(texts, kept, allocate)
+            names = names and picked(names, kept, allocate)
+        contents, _ = build(
+            rows,
+            keys=Keys(len(rows)) if names is None else Keys.of(names),
+            metric=chosen,
+            encoder=loaded,
+            on_duplicate="error",
+            kind=kind,
+            quality=quality,
+            store=store,
+            scratch=scratch,
+            seed=seed,
+            n_threads=n_threads,
+            progress=lambda done, total: tell("packing", done, total),
+        )
+        tell("saving", 0, 0)
+        Index(replace(contents, texts=texts)).save(output)
+        work.remove()
+    return Index.open(output)
+
+
+def _inputs(paths: Sequence[str | os.PathLike[str]]) -> tuple[dict[str, int], list[list[Any]]]:
+    """Path -> bytes of each file, which must stay; and both with the time of its last change, which may not."""
+    sizes: dict[str, int] = {}
+    inputs: list[list[Any]] = []
+    for path in paths:
+        name = os.fspath(path)
+        file = split_member(name)[0]
+        if name == STDIN or not os.path.isfile(file):  # the reader says what is wrong with what is no file
+            sizes[name] = 0
+            continue
+        found = os.stat(file)
+        sizes[os.path.abspath(name)] = found.st_size
+        inputs.append([os.path.abspath(name), found.st_size, found.st_mtime_ns])
+    return sizes, inputs
+
+
+def _picked(rows: NDArray[Any], kept: NDArray[np.int64], allocate: Allocate) -> NDArray[Any]:
+    made = allocate((len(kept), rows.shape[1]), np.float32)
+    for start in range(0, len(kept), ROWS):
+        made[start : start + ROWS] = rows[kept[start : start + ROWS]]
+    return made
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    pass
