@@ -22,9 +22,9 @@ from nearmost.encoders import Encoder
 from nearmost.encoders.protocol import parallel_of
 from nearmost.errors import EncoderError, NotFiniteError, ShapeError
 from nearmost.pipeline.gathering import texts_of
-from nearmost.pipeline.work import ROWS, checksum
+from nearmost.pipeline.work import Page, checksum
 
-FEW = 4
+FEW = 12
 """Pages that are encoded here before other processes are worth their start."""
 GLANCE = 0.2
 """Seconds between two looks at how far the pages under way are."""
@@ -42,7 +42,7 @@ class Crew:
     def __init__(self, folder: Path, encoder: Encoder, spec: str | None, n_threads: int) -> None:
         self._folder, self._encoder, self._spec, self._n_threads = folder, encoder, spec, n_threads
         self._parallel = parallel_of(encoder) if n_threads > 1 else None
-        self._waiting: dict[Future[int], tuple[int, int]] = {}
+        self._waiting: dict[Future[int], Page] = {}
         self._submitted = 0
         self._under_way: dict[int, int] = {}
         self._stopped = threading.Event()
@@ -65,16 +65,12 @@ class Crew:
         for member in self._members:
             member.close()
 
-    def submit(self, page: int, rows: int) -> None:
+    def submit(self, page: Page) -> None:
         """Has this page encoded, when its turn comes."""
         others = self._parallel == "processes" and self._spec is not None and self._submitted >= FEW
         self._submitted += 1
-        future = (
-            self._there.submit(self._in_process, page, rows)
-            if others
-            else self._here.submit(self._in_thread, page, rows)
-        )
-        self._waiting[future] = (page, rows)
+        future = self._there.submit(self._in_process, page) if others else self._here.submit(self._in_thread, page)
+        self._waiting[future] = page
 
     @property
     def waiting(self) -> int:
@@ -86,25 +82,25 @@ class Crew:
         """Records that are done of pages that are not."""
         return sum(self._under_way.values())
 
-    def finished(self, patience: float = 0.0) -> Iterator[tuple[int, int, int]]:
-        """(page, records, checksum of its vectors) of the pages that are done, after waiting so long for one at most.
+    def finished(self, patience: float) -> Iterator[tuple[Page, int]]:
+        """(page, checksum of its vectors) of the pages that are done, after waiting so long for one at most.
 
         Raises what encoding a page raised.
         """
         for future in wait(self._waiting, patience, FIRST_COMPLETED).done:
-            page, rows = self._waiting.pop(future)
-            self._under_way.pop(page, None)
-            yield page, rows, future.result()
+            page = self._waiting.pop(future)
+            self._under_way.pop(page.start, None)
+            yield page, future.result()
 
-    def _in_thread(self, page: int, rows: int) -> int:
+    def _in_thread(self, page: Page) -> int:
         def look(done: int, total: int) -> None:
             if self._stopped.is_set():
                 raise _StoppedError
-            self._under_way[page] = done
+            self._under_way[page.start] = done
 
-        return encode_page(self._folder, self._encoder, page, rows, n_threads=self._n_threads, progress=look)
+        return encode_page(self._folder, self._encoder, page.start, page.rows, n_threads=self._n_threads, progress=look)
 
-    def _in_process(self, page: int, rows: int) -> int:
+    def _in_process(self, page: Page) -> int:
         member: _Member | None = getattr(self._own, "member", None)
         if member is None:
             assert self._spec is not None
@@ -112,7 +108,7 @@ class Crew:
             self._members.append(member)
             if self._stopped.is_set():
                 member.end()
-        return member.ask(page, rows)
+        return member.ask(page)
 
 
 class _StoppedError(Exception):
@@ -132,18 +128,18 @@ class _Member:
             env={**os.environ, **limits},
         )
 
-    def ask(self, page: int, rows: int) -> int:
+    def ask(self, page: Page) -> int:
         """The checksum of the page's vectors, once they are safe."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         line = ""
         with suppress(BrokenPipeError):
-            self._process.stdin.write(f"{page} {rows}\n")
+            self._process.stdin.write(f"{page.start} {page.rows}\n")
             self._process.stdin.flush()
             line = self._process.stdout.readline()
         if not line:
             raise EncoderError(
-                f"a process that encoded records {page * ROWS} to {page * ROWS + rows - 1} ended with status "
+                f"a process that encoded records {page.start} to {page.start + page.rows - 1} ended with status "
                 f"{self._process.wait()}; what is encoded is kept: run it again, with fewer threads if memory ran out"
             )
         reply = json.loads(line)
@@ -170,19 +166,19 @@ class _Member:
 def encode_page(
     folder: Path,
     encoder: Encoder,
-    page: int,
+    start: int,
     rows: int,
     *,
     n_threads: int = 1,
     progress: Look | None = None,
     wanted: Callable[[], bool] = lambda: True,
 ) -> int:
-    """Encodes a page, writes its vectors at their place and onto the disk, and gives their checksum.
+    """Encodes these records, writes their vectors at their place and onto the disk, and gives their checksum.
 
     ``wanted`` is asked just before: whether anybody still waits for them.
     """
     vectors = np.ascontiguousarray(
-        encoder.encode(texts_of(folder, page, rows), n_threads=n_threads, progress=progress), "<f4"
+        encoder.encode(texts_of(folder, start, rows), n_threads=n_threads, progress=progress), "<f4"
     )
     if vectors.shape != (rows, encoder.dim):
         raise ShapeError(
@@ -190,11 +186,11 @@ def encode_page(
         )
     finite = np.isfinite(vectors).all(axis=1)
     if not finite.all():
-        row = page * ROWS + int(np.argmin(finite))
+        row = start + int(np.argmin(finite))
         raise NotFiniteError(f"encoder {encoder.spec!r} made a vector of record {row} that is not finite")
     if wanted():
         with open(folder / "vectors", "r+b") as file:
-            file.seek(page * ROWS * encoder.dim * 4)
+            file.seek(start * encoder.dim * 4)
             file.write(vectors.data)
             file.flush()
             os.fsync(file.fileno())

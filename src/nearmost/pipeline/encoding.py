@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from nearmost.encoders import Encoder
 from nearmost.pipeline.crew import GLANCE, Crew
-from nearmost.pipeline.gathering import Gathered
-from nearmost.pipeline.work import Encoded, WorkFolder
+from nearmost.pipeline.work import Page, WorkFolder
 
 Progress = Callable[[str, int, int], object]
 
@@ -20,7 +19,7 @@ class Encoding:
         self._work, self._n_threads, self._tell = work, n_threads, tell
         self._open = ExitStack()
         self._crew: Crew | None = None
-        self._offered: dict[int, int] = {}
+        self._offered: set[int] = set()
         self._done = 0
 
     def __enter__(self) -> Encoding:
@@ -34,29 +33,30 @@ class Encoding:
         self._work.has_dim(encoder.dim)
         self._crew = self._open.enter_context(Crew(self._work.path, encoder, spec, self._n_threads))
 
-    def offer(self, page: int, rows: int, texts: int) -> None:
-        """Has a page encoded, unless it is; ``texts`` is its checksum. Nothing yet where no encoder is there."""
+    def offer(self, page: Page) -> None:
+        """Has a page encoded, unless it is; nothing yet where no encoder is there."""
         if self._crew is None:
             return
-        self._offered[page] = texts
-        if self._work.holds(page, rows, texts):
-            self._done += rows
+        self._offered.add(page.start)
+        if self._work.holds(page):
+            self._done += page.rows
         else:
-            self._crew.submit(page, rows)
+            self._crew.submit(page)
         self._collect(self._crew, 0.0)
 
-    def finish(self, found: Gathered) -> None:
+    def finish(self, pages: Sequence[Page]) -> None:
         """Has all pages encoded, and waits for them."""
         assert self._crew is not None
-        for page, texts in enumerate(found.pages):
-            if page not in self._offered:
-                self.offer(page, found.rows_of(page), texts)
-        self._tell("encoding", self._done, len(found))
+        total = pages[-1].start + pages[-1].rows
+        for page in pages:
+            if page.start not in self._offered:
+                self.offer(page)
+        self._tell("encoding", self._done, total)
         while self._crew.waiting:
             self._collect(self._crew, GLANCE)
-            self._tell("encoding", self._done + self._crew.under_way, len(found))
+            self._tell("encoding", self._done + self._crew.under_way, total)
 
     def _collect(self, crew: Crew, patience: float) -> None:
-        for page, rows, vectors in crew.finished(patience):
-            self._work.add(page, Encoded(rows, self._offered[page], vectors))
-            self._done += rows
+        for page, vectors in crew.finished(patience):
+            self._work.add(page, vectors)
+            self._done += page.rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from nearmost import _core
 from nearmost.errors import DuplicateKeyError
 from nearmost.memory import Allocate
-from nearmost.pipeline.work import ROWS, WorkFolder, checksum
+from nearmost.pipeline.work import ROWS, Page, WorkFolder, checksum
 from nearmost.readers.corpus import Record
 from nearmost.strings import OnDuplicate, Strings
 
 BUFFER = 1 << 20
+LETTERS = 1 << 24
+"""Of a page's texts, beyond which it takes no further record."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,8 +34,7 @@ class Gathered:
     lines: NDArray[np.uint64]
     places: Sequence[tuple[int, str]]
     """(first row, path) of each file."""
-    pages: Sequence[int]
-    """The checksum of each page's texts and keys."""
+    pages: Sequence[Page]
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -41,11 +42,7 @@ class Gathered:
     @property
     def total(self) -> int:
         """The checksum of all."""
-        return checksum(np.array(self.pages, np.uint32))
-
-    def rows_of(self, page: int) -> int:
-        """Records of this page."""
-        return min(ROWS, len(self) - page * ROWS)
+        return checksum(np.array([page.texts for page in self.pages], np.uint32))
 
     def unique(self, on_duplicate: OnDuplicate) -> NDArray[np.int64] | None:
         """The rows to keep so that every key is left once; None where all are kept.
@@ -84,7 +81,7 @@ class Gathering:
         self._work = work
         self._keyed = keyed
         self._places: list[tuple[int, str]] = []
-        self._checksums: list[int] = []
+        self._pages: list[Page] = []
         self._n_rows = 0
 
     def __enter__(self) -> Gathering:
@@ -102,10 +99,9 @@ class Gathering:
         for file in self._files.values():
             file.close()
 
-    def pages(self, records: Iterable[Record]) -> Iterator[tuple[int, int, int]]:
-        """Writes the records; yields (page, records, checksum) for each page that others may read now."""
-        incoming = iter(records)
-        while some := list(islice(incoming, ROWS)):
+    def pages(self, records: Iterable[Record]) -> Iterator[Page]:
+        """Writes the records; yields each page when others may read it."""
+        for some in _in_pages(records):
             for row, record in enumerate(some, self._n_rows):
                 if not self._places or self._places[-1][1] != record.path:
                     self._places.append((row, record.path))
@@ -114,18 +110,19 @@ class Gathering:
             self._files["lines"].write(np.array([record.line for record in some], np.uint64).tobytes())
             for name in ("texts", "texts.ends"):
                 self._files[name].flush()
+            page = Page(self._n_rows, len(some), _both(texts, keys))
+            self._pages.append(page)
             self._n_rows += len(some)
-            self._checksums.append(checksum(np.array([texts, keys], np.uint32)))
-            yield len(self._checksums) - 1, len(some), self._checksums[-1]
+            yield page
 
     def finish(self, inputs: Any) -> Gathered:
         """Makes what was written safe; ``inputs`` says what it was read from."""
         for file in self._files.values():
             file.flush()
             os.fsync(file.fileno())
-        header = {"n_rows": self._n_rows, "keyed": self._keyed, "places": self._places, "inputs": inputs}
-        self._work.note("read", header, {"pages": np.array(self._checksums, np.uint32)})
-        return _mapped(self._work, self._n_rows, self._keyed, self._places, self._checksums)
+        header = {"keyed": self._keyed, "places": self._places, "inputs": inputs}
+        self._work.note("read", header, {"pages": np.array(self._pages, np.int64)})
+        return _mapped(self._work, self._keyed, self._places, self._pages)
 
     def _add(self, name: str, strings: list[bytes]) -> int:
         """Writes these strings, and gives their checksum."""
@@ -142,17 +139,35 @@ def gathered_before(work: WorkFolder, inputs: Any) -> Gathered | None:
     noted = work.noted("read")
     if noted is None or noted.header["inputs"] != inputs:
         return None
-    header, pages = noted.header, noted.arrays["pages"].tolist()
+    pages = [Page(*page) for page in noted.arrays["pages"].tolist()]
+    places = [(int(row), str(path)) for row, path in noted.header["places"]]
     try:
-        places = [(int(row), str(path)) for row, path in header["places"]]
-        found = _mapped(work, header["n_rows"], header["keyed"], places, pages)
+        found = _mapped(work, noted.header["keyed"], places, pages)
     except (OSError, ValueError):
         return None
-    return found if _checksums(found) == pages else None
+    return found if all(_checksum(found, page) == page.texts for page in pages) else None
 
 
-def _mapped(work: WorkFolder, n_rows: int, keyed: bool, places: list[tuple[int, str]], pages: list[int]) -> Gathered:
+def _in_pages(records: Iterable[Record]) -> Iterator[list[Record]]:
+    some: list[Record] = []
+    letters = 0
+    for record in records:
+        some.append(record)
+        letters += len(record.text)
+        if len(some) == ROWS or letters >= LETTERS:
+            yield some
+            some, letters = [], 0
+    if some:
+        yield some
+
+
+def _both(texts: int, keys: int) -> int:
+    return checksum(np.array([texts, keys], np.uint32))
+
+
+def _mapped(work: WorkFolder, keyed: bool, places: list[tuple[int, str]], pages: list[Page]) -> Gathered:
     """Raises OSError or ValueError where the files are not as long as they must be."""
+    n_rows = pages[-1].start + pages[-1].rows
 
     def strings(name: str) -> Strings:
         ends = _array(work.file(f"{name}.ends"), np.uint64, n_rows + 1)
@@ -168,29 +183,27 @@ def _array(path: Path, kind: Any, count: int) -> NDArray[Any]:
     return np.memmap(path, kind, "r", shape=(count,)) if count else np.empty(0, kind)
 
 
-def _checksums(found: Gathered) -> list[int]:
-    """The checksum of each page as the files are now."""
-
-    def one(strings: Strings | None, page: slice) -> int:
+def _checksum(found: Gathered, page: Page) -> int:
+    """Of this page's texts and keys as the files are now; -1 where they cannot be right."""
+    sums: list[int] = []
+    for strings in (found.texts, found.keys):
         if strings is None:
-            return 0
-        ends = strings.offsets[page.start : page.stop + 1].astype(np.int64)
-        if (np.diff(ends) < 0).any() or ends[0] < 0 or ends[-1] > len(strings.data):
+            return _both(sums[0], 0)
+        ends = strings.offsets[page.start : page.start + page.rows + 1].astype(np.int64)
+        lengths = np.diff(ends)
+        if (lengths < 0).any() or ends[0] < 0 or ends[-1] > len(strings.data):
             return -1
-        return checksum(strings.data[ends[0] : ends[-1]], np.diff(ends).astype(np.uint64))
-
-    pages = [slice(start, min(start + ROWS, len(found))) for start in range(0, len(found), ROWS)]
-    parts = [[one(strings, page) for strings in (found.texts, found.keys)] for page in pages]
-    return [-1 if -1 in pair else checksum(np.array(pair, np.uint32)) for pair in parts]
+        sums.append(checksum(strings.data[ends[0] : ends[-1]], lengths.astype(np.uint64)))
+    return _both(*sums)
 
 
-def texts_of(folder: Path, page: int, rows: int) -> list[str]:
-    """The texts of a page, read while others are still being written."""
+def texts_of(folder: Path, start: int, rows: int) -> list[str]:
+    """The texts of these records, read while others are still being written."""
     with open(folder / "texts.ends", "rb") as ends, open(folder / "texts", "rb") as texts:
-        at = np.frombuffer(os.pread(ends.fileno(), 8 * (rows + 1), 8 * page * ROWS), np.uint64).astype(np.int64)
+        at = np.frombuffer(os.pread(ends.fileno(), 8 * (rows + 1), 8 * start), np.uint64).astype(np.int64)
         data = os.pread(texts.fileno(), int(at[-1] - at[0]), int(at[0]))
     bounds = (at - at[0]).tolist()
-    return [data[start:stop].decode() for start, stop in pairwise(bounds)]
+    return [data[begin:end].decode() for begin, end in pairwise(bounds)]
 
 
 def picked(strings: Strings, rows: NDArray[np.int64], allocate: Allocate) -> Strings:

@@ -98,14 +98,14 @@ def index_corpus(
                     )  # fmt: skip
                     with Gathering(work, key is not None) as gathering:
                         for page in gathering.pages(records):
-                            encode.offer(*page)
+                            encode.offer(page)
                         found = gathering.finish(inputs)
                 kept = found.unique(on_duplicate)
                 if isinstance(loaded, Fitted):
                     tell("learning", 0, 0)
                     loaded = learned(work, loaded, spec, found, kept, seed)
                     encode.begin(loaded, spec)
-                encode.finish(found)
+                encode.finish(found.pages)
         except NearmostError:
             if work.is_new and not work.is_worth_keeping():
                 work.remove()

@@ -6,13 +6,14 @@ It is called like the index with ``.partial`` after it, and holds
 manifest                    what all of it is made of: inputs, columns, encoder and its fingerprint
 texts, texts.ends           all texts in UTF-8 one after the other, and where each ends (uint64, after a 0)
 keys, keys.ends, lines      the same of keys, and where in its file each record began
-read                        how many records there are, and a checksum a page; written once all are there
+read                        how many records there are, and where each page begins, with its checksum; written once
+                            all are there
 learned                     what the encoder learned, if it is one that learns
 vectors                     float32, a row a record, each page at its place
-encoded                     a line a page whose vectors are safe: the checksums of its texts and of its vectors
+encoded                     a line for each page whose vectors are safe, with the checksums of its texts and of them
 =========================== ===========================================================================
 
-A page is ROWS records. What the files vouch for was synced to the disk before.
+A page is ROWS records, or fewer long ones. What the files vouch for was synced to the disk before.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from nearmost.encoders.batching import WINDOW
 from nearmost.errors import FormatError, InputError
 
 ROWS = WINDOW
-"""Records of a page: so many texts are tokenized and sorted together, whether or not they come from here."""
+"""Most records of a page: so many texts are tokenized and sorted together, whether or not they come from here."""
 SUFFIX = ".partial"
 FILES = ("manifest", "texts", "texts.ends", "keys", "keys.ends", "lines", "read", "learned", "vectors", "encoded")
 LAYOUT = 1
@@ -41,14 +42,14 @@ SAME = 1e-4
 """Numbers of two fingerprints that differ by no more are from one encoder; another precision of it differs by more."""
 
 
-class Encoded(NamedTuple):
-    """A page whose vectors are safe."""
+class Page(NamedTuple):
+    """Records that are written, encoded and noted together."""
 
+    start: int
+    """The first of them."""
     rows: int
     texts: int
-    """CRC32C of its texts and keys."""
-    vectors: int
-    """CRC32C of its vectors."""
+    """CRC32C of their texts and keys."""
 
 
 class WorkFolder:
@@ -68,7 +69,8 @@ class WorkFolder:
     ) -> None:
         target = Path(output)
         self.path = target.with_name(target.name + SUFFIX)
-        self.encoded: dict[int, Encoded] = {}
+        self.encoded: dict[int, tuple[Page, int]] = {}
+        """Where a page begins whose vectors are safe -> the page, and their CRC32C."""
         self._made_of = json.loads(json.dumps({"layout": LAYOUT, **made_of}))
         self._probes = np.empty((0, 0), np.float32) if probes is None else probes
         self._restart = restart
@@ -95,7 +97,8 @@ class WorkFolder:
     def remove(self) -> None:
         """Takes the folder away: the manifest first, without which the rest vouches for nothing."""
         self._clear()
-        os.rmdir(self.path)
+        with contextlib.suppress(OSError):  # somebody else's file has come in: it stays
+            os.rmdir(self.path)
 
     def is_worth_keeping(self) -> bool:
         """Whether all was read, and something learned or encoded."""
@@ -116,24 +119,27 @@ class WorkFolder:
         except (OSError, FormatError):
             return None
 
-    def holds(self, page: int, rows: int, texts: int) -> bool:
+    def holds(self, page: Page) -> bool:
         """Whether the vectors of this page are there. Raises InputError where those of other texts are."""
-        found = self.encoded.get(page)
-        if found is None:
+        before, vectors = self.encoded.get(page.start, (page, None))
+        if before != page:
+            raise self.changed(f"records {page.start} to {page.start + page.rows - 1} are others than they were")
+        if vectors is None:
             return False
-        if (found.rows, found.texts) != (rows, texts):
-            raise self.changed(f"records {page * ROWS} to {page * ROWS + rows - 1} are others than they were")
-        return checksum_at(self.file("vectors"), page, rows, self._row_bytes) == found.vectors
+        with open(self.file("vectors"), "rb") as file:
+            return (
+                checksum(os.pread(file.fileno(), page.rows * self._row_bytes, page.start * self._row_bytes)) == vectors
+            )
 
     def has_dim(self, dim: int) -> None:
         """Says how long a row of the vectors is; ``holds`` wants to know."""
         self._row_bytes = 4 * dim
 
-    def add(self, page: int, encoded: Encoded) -> None:
-        """Notes that the vectors of this page are on the disk."""
-        self.encoded[page] = encoded
+    def add(self, page: Page, vectors: int) -> None:
+        """Notes that the vectors of this page, with this checksum, are on the disk."""
+        self.encoded[page.start] = page, vectors
         with open(self.file("encoded"), "ab") as file:
-            file.write(_line(page, encoded))
+            file.write(_line(page, vectors))
             file.flush()
             os.fsync(file.fileno())
 
@@ -176,18 +182,19 @@ class WorkFolder:
             if _is_ours(name):
                 self.file(name).unlink(missing_ok=True)
 
-    def _journal(self) -> dict[int, Encoded]:
+    def _journal(self) -> dict[int, tuple[Page, int]]:
         """The pages that the journal vouches for; what a crash left of its last line is cut off."""
-        found: dict[int, Encoded] = {}
+        found: dict[int, tuple[Page, int]] = {}
         sound = 0
         for line in self.file("encoded").read_bytes().splitlines(keepends=True):
             numbers = line.split()
             if len(numbers) != 5 or not all(number.isdigit() for number in numbers):
                 break
-            page, encoded = int(numbers[0]), Encoded(*map(int, numbers[1:4]))
-            if line != _line(page, encoded):
+            start, rows, texts, vectors, _ = map(int, numbers)
+            page = Page(start, rows, texts)
+            if line != _line(page, vectors):
                 break
-            found[page] = encoded
+            found[start] = page, vectors
             sound += len(line)
         os.truncate(self.file("encoded"), sound)
         return found
@@ -201,14 +208,8 @@ def checksum(*parts: bytes | memoryview | NDArray[Any]) -> int:
     return crc
 
 
-def checksum_at(path: Path, page: int, rows: int, row_bytes: int) -> int:
-    """CRC32C of the bytes of this page in a file of rows of equal length; of fewer where the file is shorter."""
-    with open(path, "rb") as file:
-        return checksum(os.pread(file.fileno(), rows * row_bytes, page * ROWS * row_bytes))
-
-
-def _line(page: int, encoded: Encoded) -> bytes:
-    said = f"{page} {encoded.rows} {encoded.texts} {encoded.vectors}"
+def _line(page: Page, vectors: int) -> bytes:
+    said = f"{page.start} {page.rows} {page.texts} {vectors}"
     return f"{said} {checksum(said.encode())}\n".encode()
 
 

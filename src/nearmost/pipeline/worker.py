@@ -1,4 +1,4 @@
-"""A process that encodes pages for another: lines of page and records in, a checksum or an error out.
+"""A process that encodes pages for another: lines of first record and their number in, a checksum or an error out.
 
     python -m nearmost.pipeline.worker FOLDER SPEC PARENT
 
@@ -27,9 +27,9 @@ def work(folder: Path, spec: str, parent: int) -> None:
     learned = folder / "learned"
     encoder = load_encoder(spec, state=store.read(learned).arrays if learned.exists() else None)
     for line in sys.stdin:
-        page, rows = map(int, line.split())
+        start, rows = map(int, line.split())
         try:
-            found = encode_page(folder, encoder, page, rows, wanted=lambda: os.getppid() == parent)
+            found = encode_page(folder, encoder, start, rows, wanted=lambda: os.getppid() == parent)
             reply: dict[str, object] = {"checksum": found}
         except OSError as error:
             reply = {"errno": error.errno, "error": error.strerror, "file": error.filename}
