@@ -63,10 +63,9 @@ def main() -> None:
         names, codes = np.unique(topics, return_inverse=True)
         votes = np.stack([np.bincount(codes[row], minlength=len(names)) for row in ids])
         right = (names[votes.argmax(axis=1)] == truth).mean()
+        speed = len(everything) / spent[spec]
         shown = spec.replace(str(data_folder()) + "/", "")
-        print(
-            f"{shown:<40}{vectors.shape[1]:>6}{loading[spec]:>10.2f}{len(everything) / spent[spec]:>18,.0f}{right:>9.3f}"
-        )
+        print(f"{shown:<40}{vectors.shape[1]:>6}{loading[spec]:>10.2f}{speed:>18,.0f}{right:>9.3f}")
 
 
 if __name__ == "__main__":

@@ -68,3 +68,19 @@ def test_a_damaged_record_is_told_with_its_place(shards: str, tmp_path: Path, ru
     ran = run("index", shards, "-o", tmp_path / "emb.nearmost")
     assert (ran.status, f"{path}:2: the record at byte {len(damaged) // 2} does not fit" in ran.err) == (1, True)
     assert not (tmp_path / "emb.nearmost").exists()
+
+
+def test_parquet_with_texts_and_vectors_is_indexed_by_either(tmp_path: Path, run: Run) -> None:
+    arrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    pytest.importorskip("pyarrow.parquet")
+    table = arrow.table({"id": KEYS, "text": TEXTS, "embedding": ROWS.tolist()})
+    arrow.parquet.write_table(table, tmp_path / "emb.parquet")
+    options = ("--vector", "embedding", "--text", "text", "--key", "id")
+    assert run("index", tmp_path / "emb.parquet", "-o", tmp_path / "emb.nearmost", *options).status == 0
+    with Index.open(tmp_path / "emb.nearmost") as index:
+        np.testing.assert_array_equal(index.vectors().rows, ROWS)
+        assert (list(index.keys), list(index.texts), index.info()["encoder"]) == (KEYS, TEXTS, None)
+    ran = run("index", tmp_path / "emb.parquet", "-o", tmp_path / "lsa.nearmost", "--encoder", "lsa:2")
+    assert (ran.status, Index.open(tmp_path / "lsa.nearmost").info()["encoder"]) == (0, "lsa:2")
+    ran = run("index", tmp_path / "emb.parquet", "-o", tmp_path / "x.nearmost", "--vector", "embedding", "--text", "no")
+    assert (ran.status, "there is no column 'no'" in ran.err) == (1, True)

@@ -50,8 +50,13 @@ def index(
         str | None, Parameter(metavar="COL", help="Column of keys; else rows are called 0, 1, 2, ...")
     ] = None,
     vector: Annotated[
-        str, Parameter(metavar="NAME", help="For vectors: the array, column or feature that holds them.")
-    ] = "vector",
+        str | None,
+        Parameter(
+            metavar="NAME",
+            help="The array, column or feature of vectors: then no text is encoded, and --text "
+            "names those to keep beside them.",
+        ),
+    ] = None,
     encoder: Annotated[
         str | None,
         Parameter(
@@ -114,9 +119,12 @@ def index(
     from nearmost.readers.sources import expand
     from nearmost.readers.vectors import is_records
 
+    def are_vectors(path: str | os.PathLike[str]) -> bool:
+        return (text is None or is_records(path)) and is_vectors(path)
+
     check_output(output)
     paths = expand(inputs)
-    vectors = [path for path in paths if (text is None or is_records(path)) and is_vectors(path)]
+    vectors = list(paths) if vector is not None else [path for path in paths if are_vectors(path)]
     if vectors and len(paths) > len(vectors):
         raise CycloptsError(
             msg=f"{os.fspath(vectors[0])} holds vectors, and {len(paths) - len(vectors)} of {len(paths)} files do not; "
@@ -134,7 +142,7 @@ def index(
             rows = read_vectors(
                 vectors,
                 keys=keys,
-                vector=vector,
+                vector=vector or "vector",
                 key=key or "key",
                 text=text,
                 on_duplicate=on_duplicate,

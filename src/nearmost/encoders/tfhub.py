@@ -101,6 +101,8 @@ def _fetched(handle: str, target: Path) -> Path:
 
 def _unpacked(archive: Path, target: Path) -> Path:
     """The archive in a folder of its own, whole or not at all; nothing in it may lie or point outside."""
+    if not hasattr(tarfile, "data_filter"):
+        raise EncoderError(f"{archive}: this Python cannot unpack archives safely; wanted 3.11.4, 3.12 or later")
     target.parent.mkdir(parents=True, exist_ok=True)
     made = tempfile.mkdtemp(prefix=".unpacking-", dir=target.parent)
     try:

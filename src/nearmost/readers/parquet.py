@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from nearmost.errors import ReadError
-from nearmost.readers.selection import TEXT_NAMES, Selection, listed, name_value
+from nearmost.readers.selection import TEXT_NAMES, Selection, listed, name_value, text_value
 from nearmost.readers.sources import Source
+from nearmost.strings import Strings
 
 BATCH = 8192
 
@@ -74,22 +75,27 @@ def parquet_holds_vectors(source: Source) -> bool:
 
 
 def parquet_vectors(
-    source: Source, vector: str, key: str, limit: int | None
-) -> tuple[NDArray[np.float32], list[str] | None]:
+    source: Source, vector: str, key: str, text: str | None, limit: int | None
+) -> tuple[NDArray[np.float32], list[str] | None, Strings | None]:
     """The rows of the column ``vector``, or of the only one that holds vectors, and the column ``key`` if there is one.
+
+    The column ``text``, where one is named, comes with them.
 
     Raises ReadError naming the row, from 1, where a vector is missing or has another length.
     """
     with _opened(source) as file:
         schema = file.schema_arrow
         column = _vector_column(schema, vector, source)
-        if key != "key" and key not in schema.names:
-            raise source.error(0, f"there is no column {key!r}; the columns are {listed(schema.names)}")
+        for wanted in (key, text):
+            if wanted not in (None, "key") and wanted not in schema.names:
+                raise source.error(0, f"there is no column {wanted!r}; the columns are {listed(schema.names)}")
         named = key in schema.names
         n_rows = file.metadata.num_rows if limit is None else min(limit, file.metadata.num_rows)
         rows: NDArray[np.float32] | None = None
         keys: list[str] = []
-        for before, batch in _batches(source, file, [column, key] if named else [column]):
+        texts: list[str] = []
+        others = [name for name in (key if named else None, text) if name is not None]
+        for before, batch in _batches(source, file, [column, *others]):
             if before >= n_rows:
                 break
             batch = batch.slice(0, n_rows - before)
@@ -101,9 +107,12 @@ def parquet_vectors(
             if named:
                 values = enumerate(_values(batch, key, source, before), before + 1)
                 keys += [name_value(value, key, source, row) for row, value in values]
+            if text is not None:
+                values = enumerate(_values(batch, text, source, before), before + 1)
+                texts += [text_value(value, text, source, row) for row, value in values]
     if rows is None:
         raise ReadError(f"{source.name}: holds no rows; wanted at least one vector")
-    return rows, keys if named else None
+    return rows, keys if named else None, None if text is None else Strings.of(texts)
 
 
 def _batch_rows(column: Any, source: Source, name: str, before: int, dim: int | None) -> NDArray[Any]:

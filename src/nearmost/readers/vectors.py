@@ -46,7 +46,9 @@ class Wanted:
     n_threads: int
 
 
-Found: TypeAlias = tuple[NDArray[Any], list[str] | Strings | None] | tuple[NDArray[Any], Strings | None, Strings | None]
+Found: TypeAlias = (
+    tuple[NDArray[Any], list[str] | Strings | None] | tuple[NDArray[Any], list[str] | Strings | None, Strings | None]
+)
 """Rows (n, dim) of numbers, the keys if the file holds them, and of formats that may hold texts these."""
 
 
@@ -64,7 +66,7 @@ def _parquet(source: Source, wanted: Wanted) -> Found:
         from nearmost.readers.parquet import parquet_vectors
     except ImportError as error:
         raise MissingExtraError("reading Parquet needs pyarrow: pip install 'nearmost[parquet]'") from error
-    return parquet_vectors(source, wanted.vector, wanted.key, wanted.limit)
+    return parquet_vectors(source, wanted.vector, wanted.key, wanted.text, wanted.limit)
 
 
 def _hdf5(source: Source, wanted: Wanted) -> Found:
@@ -150,7 +152,7 @@ def read_vectors(
     * "npz", "hdf5", "safetensors": the array called ``vector``, "vectors" or "rows" ("train" in HDF5), or the only
       2-D one; keys from the array called ``key``, "keys" or "labels".
     * "parquet": the column called ``vector``, or the only one that holds lists of numbers; keys from the
-      column called ``key``.
+      column called ``key``, texts from the one called ``text`` where that is said.
     * "pickle": a dictionary of words and vectors, vectors with their labels, or what gensim's ``save`` writes, with
       the .npy files beside it. It is read as data: nothing in it is imported or run.
     * "tfrecord": records of tf.Example, compressed with zlib too: the feature called ``vector`` or "embedding", or the
