@@ -11,7 +11,7 @@ from nearmost.digits import Digits
 from nearmost.errors import InputError
 from nearmost.flat import Progress
 from nearmost.graph import NEAREST, Graph
-from nearmost.memory import Allocate, aligned
+from nearmost.memory import Allocate, aligned, let_go
 from nearmost.metrics import Metric
 from nearmost.rows import Rows
 from nearmost.turning import (
@@ -68,6 +68,7 @@ def graph(
     digits, axes = _digits(frame, seed, n_threads, stage(2))
     arrays = frame.arrays | digits.arrays | ({} if axes is None else axes_sections(axes))
     inside, _, half_squares = frame.turn(axes, allocate=allocate, n_threads=n_threads, progress=stage(3))
+    let_go(rows.values)
     arrays["codes"] = allocate((n_rows, digits.places.shape[1]), np.uint8)
     coded = (digits.lows, digits.steps, digits.places, arrays["codes"])
     _core.pack_digits(inside, half_squares, *coded, n_threads, stage(4))

@@ -29,6 +29,17 @@ def aligned(shape: tuple[int, ...], dtype: Any = np.float32) -> NDArray[Any]:
     return made
 
 
+def let_go(array: NDArray[Any]) -> None:
+    """Gives back the memory that the pages of a mapped array take: they are read again when they are wanted.
+
+    Nothing for an array in memory, or in a map that can be written to.
+    """
+    while isinstance(array, np.ndarray) and not isinstance(array, np.memmap):
+        array = array.base  # type: ignore[assignment]
+    if isinstance(array, np.memmap) and array.mode == "r" and hasattr(mmap, "MADV_DONTNEED"):
+        array._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+
+
 def nameless(folder: str | os.PathLike[str] | None) -> IO[bytes]:
     """A file of this folder, or of the system's own for such files, that is gone once nobody uses it."""
     try:

@@ -14,7 +14,7 @@ from nearmost import _core
 from nearmost.calibrate import KS, Calibration, calibrate, known
 from nearmost.errors import InputError
 from nearmost.flat import Progress
-from nearmost.memory import Allocate, aligned
+from nearmost.memory import Allocate, aligned, let_go
 from nearmost.metrics import Metric
 from nearmost.partition import Partition
 from nearmost.rows import Rows
@@ -94,6 +94,7 @@ def partition(
     axes = _axes(frame, recipe, n_threads, stage(2))
     arrays |= {} if axes is None else axes_sections(axes)
     inside, shift, half_squares = frame.turn(axes, allocate=allocate, n_threads=n_threads, progress=stage(3))
+    let_go(rows.values)
     held = held_out((n_rows, dim), seed)
     lists = _grow(inside, held, recipe, n_threads, stage(4))
     euclidean = turned_like_euclidean(metric)

@@ -16,7 +16,11 @@ import nearmost as nm
 from nearmost.encoders import CachedEncoder
 from nearmost.pipeline import crew, gathering, learning, work
 
-WORDS = ["river", "stone", "paper", "engine", "winter", "market", "garden", "doctor", "signal", "harbor", "lemon", "castle", "thunder", "window", "copper", "island", "mirror", "rocket", "silver", "valley", "wagon", "yellow", "orchard", "pepper"]  # fmt: skip
+VOCABULARY = (
+    "river stone paper engine winter market garden doctor signal harbor lemon castle thunder window copper "
+    "island mirror rocket silver valley wagon yellow orchard pepper"
+)
+WORDS = VOCABULARY.split()
 
 
 class Letters:
@@ -86,6 +90,7 @@ def left(output: Path) -> list[str]:
         {"encoder": "lsa:8", "metric": "euclidean", "store": "f16", "seed": 3},
         {"encoder": Letters(), "key": "id", "kind": "partition"},
         {"encoder": "lsa:8", "limit": 130, "n_threads": 2},
+        {"encoder": "lsa:8", "projection": 4},
     ],
 )
 def test_the_file_is_that_of_an_index_built_in_memory(table, tmp_path, small_pages, options):
@@ -239,7 +244,7 @@ def test_what_is_encoded_is_not_encoded_again(table, tmp_path, small_pages):
 
 def test_killed_it_goes_on_to_the_same_bytes(tmp_path):
     source, output = tmp_path / "many.txt", tmp_path / "a.nearmost"
-    source.write_text("".join(f"{text}\n" for text in texts_of(60_000)))
+    source.write_text("".join(f"{text}\n" for text in texts_of(20_000)))
     call = [sys.executable, "-m", "nearmost", "index", str(source), "-o", str(output), "--encoder", "lsa:8",
             "--kind", "flat", "--threads", "2"]  # fmt: skip
     reached = []

@@ -23,6 +23,7 @@ from nearmost.pipeline.encoding import Encoding
 from nearmost.pipeline.gathering import Gathering, gathered_before, picked
 from nearmost.pipeline.learning import learned
 from nearmost.pipeline.work import ROWS, WorkFolder
+from nearmost.projection import Projection
 from nearmost.readers.archives import split_member
 from nearmost.readers.corpus import iter_records
 from nearmost.readers.sources import STDIN, expand
@@ -45,6 +46,8 @@ def index_corpus(
     kind: Kind = "auto",
     quality: Quality = "default",
     store: Store = "auto",
+    projection: Projection | str | int | None = None,
+    keep_full: bool | None = None,
     scratch: str | os.PathLike[str] | None = None,
     limit: int | None = None,
     encoding: str = "utf-8",
@@ -130,6 +133,8 @@ def index_corpus(
             kind=kind,
             quality=quality,
             store=store,
+            projection=projection,
+            keep_full=keep_full,
             scratch=scratch,
             seed=seed,
             n_threads=n_threads,
