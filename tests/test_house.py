@@ -67,6 +67,8 @@ FLOORS = [
         "shards",
         "opening",
         "merging",
+        "joining",
+        "pairs",
     },
     {"stdlib_docs", "compat", "classify", "label"},
     {"pipeline"},

@@ -32,10 +32,12 @@ from nearmost.errors import (
 )
 from nearmost.evaluate import AnalogyScores, PairScores, SectionScore, evaluate_analogies, evaluate_pairs
 from nearmost.index import Index
+from nearmost.joining import Pairs, join
 from nearmost.merging import merge
 from nearmost.metrics import METRICS, Metric
 from nearmost.noise import noisify
 from nearmost.opening import open
+from nearmost.pairs import write_pairs
 from nearmost.pipeline.local import index_corpus
 from nearmost.projecting import GaussianProjection, PCAProjection, SparseProjection, min_dim, truncate
 from nearmost.projection import Projection
@@ -75,6 +77,7 @@ __all__ = [
     "NotFittedError",
     "PCAProjection",
     "PairScores",
+    "Pairs",
     "Projection",
     "ReadError",
     "Report",
@@ -92,6 +95,7 @@ __all__ = [
     "evaluate_analogies",
     "evaluate_pairs",
     "index_corpus",
+    "join",
     "load_encoder",
     "merge",
     "min_dim",
@@ -102,5 +106,6 @@ __all__ = [
     "report",
     "robustness",
     "truncate",
+    "write_pairs",
     "write_vectors",
 ]

@@ -58,6 +58,15 @@ class Contents:
         """The same calibrated on these queries."""
         return replace(self, packed=tuned(self.packed, self.placed(queries, n_threads), n_threads))
 
+    def given(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Many rows as ``vector`` gives one: float32 (m, dim)."""
+        full = None if self.projected is None else self.projected.full
+        kept = self.packed.rows if full is None else full
+        if kept is not None:
+            return kept.floats(rows)
+        made = [self.packed.vector(row) for row in rows.tolist()]  # bits that only a flat index's codes hold
+        return np.stack(made) if made else np.empty((0, self.packed.dim), np.float32)
+
     def vector(self, row: int) -> NDArray[np.float32]:
         """Row ``row`` as it was given, float32; as it was projected where no more was kept."""
         full = None if self.projected is None else self.projected.full

@@ -81,6 +81,13 @@ class Shards:
         shards = tuple(shard.tuned(queries, n_threads) for shard in self.shards)
         return replace(self, shards=shards, packed=Union([shard.packed for shard in shards]))
 
+    def given(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Many rows as ``vector`` gives one: float32 (m, dim)."""
+        made = np.empty((len(rows), len(self.vector(0)) if len(rows) else self.packed.dim), np.float32)
+        for shard, places, own in self.packed.firsts.split(rows):
+            made[places] = self.shards[shard].given(own)
+        return made
+
     def vector(self, row: int) -> NDArray[np.float32]:
         """Row ``row`` as it was given, float32; as it was projected where no more was kept."""
         shard, own = self.packed.firsts.one(row)
@@ -227,13 +234,14 @@ def _foreign(shard: Contents, first: Contents) -> str | None:
     ):
         if have != has:
             return f"it has {name}, the other has none" if have else f"it has no {name}, the other has"
-    if shard.projected is not None and first.projected is not None:
-        own_arrays, arrays = (each.projection.arrays() for each in (shard.projected, first.projected))
-        if own_arrays.keys() != arrays.keys() or any(
-            not np.array_equal(own_arrays[name], arrays[name]) for name in arrays
-        ):
-            return "its projection is another one"
-    return None
+    both = shard.projected is not None and first.projected is not None
+    return "its projection is another one" if both and not same_projection(shard.projected, first.projected) else None
+
+
+def same_projection(one: Projected | None, other: Projected | None) -> bool:
+    """Whether both are one projection, number for number."""
+    arrays, others = ({} if each is None else each.projection.arrays() for each in (one, other))
+    return arrays.keys() == others.keys() and all(np.array_equal(arrays[name], others[name]) for name in arrays)
 
 
 def refuse_key(paths: Sequence[str], keys: Sequence[Keys], rows: tuple[int, int]) -> NoReturn:

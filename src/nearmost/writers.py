@@ -45,7 +45,7 @@ def write_vectors(path: Path, vectors: Vectors | ArrayLike, *, format: str | Non
         lines = "".join(f"{key}\n" for key in _checked(held, "\r\n", "a file with a key a line"))
         with replacing(keys_beside(path)) as file:
             io.BufferedWriter(_Open(file)).write(lines.encode())
-    with replacing(path) as file, _packed(file, os.fspath(path)) as stream:
+    with replacing(path) as file, compressed(file, os.fspath(path)) as stream:
         FORMATS[chosen](stream, held)
 
 
@@ -92,7 +92,7 @@ class _Open(io.RawIOBase):
 
 
 @contextmanager
-def _packed(file: io.FileIO, name: str) -> Iterator[BinaryIO]:
+def compressed(file: io.FileIO, name: str) -> Iterator[BinaryIO]:
     """A stream into the file, compressed as the name says."""
     with io.BufferedWriter(_Open(file), 1 << 20) as plain:
         if name.endswith(".gz"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -170,3 +170,24 @@ def write_parquet(stream: Any, rows: NDArray[np.float32], keys: list[str]) -> No
     """Columns "key" and "vector", a list of as many numbers in every row."""
     numbers = pa.FixedSizeListArray.from_arrays(pa.array(rows.reshape(-1), pa.float32()), rows.shape[1])
     pq.write_table(pa.table({"key": pa.array(keys, pa.string()), "vector": numbers}), stream)
+
+
+@contextmanager
+def table_writer(stream: Any) -> Iterator[Callable[[Mapping[str, Sequence[Any]]], None]]:
+    """What writes one table after another into a file: columns of strings, but "score", which is float32."""
+    writer: Any = None
+
+    def write(table: Mapping[str, Sequence[Any]]) -> None:
+        nonlocal writer
+        made = pa.table({name: pa.array(column, KINDS.get(name, pa.string())) for name, column in table.items()})
+        writer = pq.ParquetWriter(stream, made.schema) if writer is None else writer
+        writer.write_table(made)
+
+    try:
+        yield write
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+KINDS = {"score": pa.float32()}
