@@ -27,7 +27,20 @@ ROOMS = (nearmost.bench, nearmost.plots)
 DOORS = ("annoy", "gensim", "lmdb", "sklearn")  # modules of nearmost.compat, each another library's interface
 NEEDS = {"gensim.md": ["gensim"], "lmdb.md": ["lmdb", "annoy"]}
 """Page -> what must be installed for its code; all of them use scikit-learn."""
-VERBS = ("index", "search", "classify", "analogy", "evaluate", "convert", "info", "verify", "bench", "demo")
+VERBS = (
+    "index",
+    "search",
+    "classify",
+    "analogy",
+    "evaluate",
+    "convert",
+    "info",
+    "verify",
+    "merge",
+    "join",
+    "bench",
+    "demo",
+)
 
 
 def members(name: str) -> list[str]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError, Parameter
 
-from nearmost.cli import analogy, bench, classify, convert, demo, evaluate, index, inspect, search
+from nearmost.cli import analogy, bench, classify, convert, demo, evaluate, index, inspect, join, merge, search
 from nearmost.cli.faults import report, sentence
 from nearmost.errors import NearmostError
 
@@ -49,6 +49,8 @@ for verb, arguments, examples in (
     (classify.classify, "INPUT... --labels FILE -o FILE [OPTIONS]", classify.EXAMPLES),
     (inspect.info, "FILE [OPTIONS]", inspect.INFO_EXAMPLES),
     (inspect.verify, "FILE... [OPTIONS]", inspect.VERIFY_EXAMPLES),
+    (merge.merge, "FILE... -o FILE [OPTIONS]", merge.EXAMPLES),
+    (join.join, "A [B] -o FILE [OPTIONS]", join.EXAMPLES),
     (bench.bench, "VECTORS [OPTIONS]", bench.EXAMPLES),
     (demo.demo, "[QUESTION...] [OPTIONS]", demo.EXAMPLES),
 ):
