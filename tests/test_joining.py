@@ -101,7 +101,7 @@ def test_shards_join_as_one_index(metric, tmp_path):
 
 @pytest.mark.parametrize("keep_full", [False, True])
 def test_projected_rows_are_not_projected_again(keep_full):
-    """By a projection that keeps the number of columns, which would not show in a shape; ten times 7 are all rows, to be scored in full."""
+    """By one that keeps the number of columns, which no shape would tell; ten times 7 are all rows, scored in full."""
     projection = nm.GaussianProjection(6, 6, seed=1)
     one, other = (Index.build(rows, projection=projection, keep_full=keep_full) for rows in (LEFT, RIGHT))
     rows = (LEFT, RIGHT) if keep_full else (projection.apply(LEFT), projection.apply(RIGHT))
