@@ -107,9 +107,9 @@ def test_a_member_that_is_larger_than_it_says_is_refused(whole, tmp_path):
         ("tables/record.jsonl", b'[0, "a", "{}", 0, "\\ud800"]'),
         ("tables/record.jsonl", b'[99999999999999999999, "a", "{}", 0, ""]'),
         ("tables/annotation.jsonl", b'[99, 1, 1, null, null, "me", 0, "now"]'),
-        ("tables/vote.jsonl", b"[1, 0, 1, 1.0, -1, -1]"),
+        ("tables/manual.jsonl", b"[1, 99, 1]"),
         ("tables/label.jsonl", b"not json"),
-        ("tables/run.jsonl", b'[1, 1, "f", "s", 1, "done", 0, null, null, {"hex": "zz"}]'),
+        ("tables/run.jsonl", b'[1, 1, "f", "s", 1, "done", 0, null, null, {"base64": "="}, null]'),
         ("vectors.nearmost", b"no index"),
     ],
 )

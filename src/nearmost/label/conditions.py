@@ -1,240 +1,223 @@
-"""Conditions on records as SQL: fixed pieces, in which everything that a user wrote is a bound parameter."""
+"""Conditions on records as truth values, one a record. SQL here is fixed; what a user wrote is a bound parameter."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nearmost.errors import InputError, UnknownKeyError
-from nearmost.label import words
-from nearmost.label.opened import Opened
+from nearmost.label import runs, words
+from nearmost.label.columns import unpacked
+from nearmost.label.opened import Opened, n_rows
 from nearmost.label.query_line import Term, bounds, terms
 from nearmost.label.tasks import Label, Task, task
+from nearmost.label.weak import weak_cells
 
+Mask = NDArray[np.bool_]
 DEEPEST = 8
 """Slices made of slices made of ..."""
-Piece = tuple[str, list[Any]]
-"""A condition on record r, and its parameters."""
+COMPARED = {"=": np.equal, "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
+CELLS = {sign: f"SELECT record_id AS id FROM cell WHERE attribute_id = ? AND value {sign} ?" for sign in COMPARED}
+WORDS = "SELECT rowid AS id FROM record_text WHERE record_text MATCH ?"
+JUDGED = "SELECT record_id AS id FROM judged WHERE task_id = ?"
+STATES = ("conflict", "wrong", "gold", "disputed")
 
 
-def weak_run(project: Opened, about: Task | None) -> int:
-    """The id of the task's weak run; -1, which none has, where nothing was supervised."""
-    number = None if about is None else about.id
-    return project.database.value("SELECT max(id) FROM weak_run WHERE task_id = ?", (number,)) or -1
-
-
-class Compiler:
-    """Turns terms about one task into pieces of SQL."""
+class Conditions:
+    """Says of each record whether a line's conditions hold, about one task."""
 
     def __init__(self, project: Opened, about: Task | None, depth: int = 0) -> None:
         self.project = project
         self.about = about
         self.depth = depth
+        self.n_records = n_rows(project)
         self.attributes = {name.casefold(): name for name in project.settings.attributes}
-        self.known: dict[str, Callable[[Term], list[Piece]]] = {
-            "label": self.label, "weak": self.weak, "conf": self.number_of_weak, "agree": self.number_of_weak,
-            "hit": self.hit, "slice": self.slice, "author": self.author, "key": self.key, "id": self.id,
-            "has": self.has, "is": self.what_it_is, "task": lambda _: [("1", [])],
+        self.known: dict[str, Callable[[Term, str], Mask]] = {
+            "label": self.label, "weak": self.weak, "conf": self.sure, "agree": self.sure, "hit": self.hit,
+            "slice": self.slice, "author": self.author, "key": self.key, "id": self.id, "has": self.has,
+            "is": self.what_it_is, "task": lambda term, value: np.ones(self.n_records, bool),
         }  # fmt: skip
 
-    def pieces(self, found: list[Term]) -> tuple[list[Piece], str]:
-        """The conditions; and what the words are to the full-text table, so that it can rank by them."""
-        made: list[Piece] = []
+    def all_of(self, found: list[Term]) -> tuple[Mask, str]:
+        """Where all terms hold; and what the words are to the full-text table, so that it can rank by them."""
+        held = ~self.ids("SELECT id FROM record WHERE deleted")
         wanted: list[str] = []
         for term in found:
-            if not term.name and term.values[0] in ("conflict", "none"):
-                bare = term.values[0]
-                term = (
-                    Term("is", ":", ("conflict",), term.negated)
-                    if bare == "conflict"
-                    else Term("label", ":", ("none",), term.negated)
-                )
-            if not term.name and not term.negated:
+            if not term.name and not term.negated and term.values[0] not in BARE:
                 wanted += filter(None, [phrase(term.values[0])])
-                continue
-            either = [piece for piece in self.term(term) if piece[0]]
-            if not either:
-                continue
-            clause = " OR ".join(f"({piece})" for piece, _ in either)
-            made.append(
-                (f"{'NOT ' if term.negated else ''}({clause})", [value for _, values in either for value in values])
-            )
+            else:
+                mask = self.term(term)
+                held &= ~mask if term.negated else mask
         text = " AND ".join(wanted)
-        if text:
-            made.insert(0, ("r.id IN (SELECT rowid FROM record_text WHERE record_text MATCH ?)", [text]))
-        return made, text
+        return (held & self.ids(WORDS, text) if text else held), text
 
-    def term(self, term: Term) -> list[Piece]:
-        """The pieces, any of which fulfils the term."""
+    def term(self, term: Term) -> Mask:
+        """Where any of a term's values holds."""
         if not term.name:
+            if term.values[0] in BARE:
+                name, value = BARE[term.values[0]]
+                return self.known[name](Term(name, ":", (value,), negated=False), value)
             found = phrase(term.values[0])
-            return [("r.id IN (SELECT rowid FROM record_text WHERE record_text MATCH ?)", [found])] if found else []
+            return self.ids(WORDS, found) if found else np.full(self.n_records, not term.negated)
         name = term.name.casefold()
         if name in self.attributes and (term.quoted or name not in self.known):
-            return self.attribute(term, self.attributes[name])
-        if name not in self.known or term.quoted:
+            attribute = self.attributes[name]
+            masks = [self.attribute(term, attribute, value) for value in term.values]
+        elif name in self.known and not term.quoted:
+            masks = [self.known[name](term, value) for value in term.values]
+        else:
             raise UnknownKeyError(
                 f"the query asks for {term.name!r}; it may ask for {', '.join(self.known)} or an attribute "
                 f"({', '.join(self.attributes.values())}). To look for the text itself, put it in quotes"
             )
-        return self.known[name](term)
+        held = masks[0]
+        for mask in masks[1:]:
+            held = held | mask
+        return held
 
-    def attribute(self, term: Term, name: str) -> list[Piece]:
+    def ids(self, sql: str, *parameters: Any) -> Mask:
+        """True for the records whose ids a statement gives, joined to one string: far faster than row by row."""
+        found = self.project.database.value(f"SELECT group_concat(id) FROM ({sql})", parameters)
+        return self.mask(listed(found))
+
+    def mask(self, records: NDArray[Any]) -> Mask:
+        """True for these records."""
+        mask = np.zeros(self.n_records, dtype=bool)
+        mask[records] = True
+        return mask
+
+    def attribute(self, term: Term, name: str, value: str) -> Mask:
         kind = self.project.settings.attributes[name]
-        number = words.attribute_ids(self.project)[name]
-        found: list[Piece] = []
-        for value in term.values:
-            if value in ("none", "any") and term.sign == ":":
-                held = "r.id IN (SELECT record_id FROM cell WHERE attribute_id = ?)"
-                filled = "EXISTS (SELECT 1 FROM json_each(r.data) WHERE json_each.key = ? AND value != '')"
-                piece: Piece = (held, [number]) if kind != "text" else (filled, [name])
-                found.append(piece if value == "any" else (f"NOT {piece[0]}", piece[1]))
-            elif kind == "text":
-                if term.sign == "=":
-                    equal = "EXISTS (SELECT 1 FROM json_each(r.data) WHERE json_each.key = ? AND value = ?)"
-                    found.append((equal, [name, value]))
-                elif term.sign == ":":
-                    wanted = phrase(value)
-                    text = f"{{{words.columns(self.project, self.project.settings.attributes)[name]}}} : {wanted}"
-                    sql = "r.id IN (SELECT rowid FROM record_text WHERE record_text MATCH ?)"
-                    found.append((sql, [text]) if wanted else ("", []))
-                else:
-                    raise InputError(f"{name!r} is text and cannot be compared by {term.sign}; write {name}:word")
-            else:
-                found.append(self.cell(term, name, kind, number, value))
-        return found
-
-    def cell(self, term: Term, name: str, kind: str, number: int, value: str) -> Piece:
+        at = words.attribute_ids(self.project)[name]
+        if value in ("none", "any") and term.sign == ":":
+            filled = "SELECT r.id FROM record r, json_each(r.data) j WHERE j.key = ? AND j.value != ''"
+            held = (
+                self.ids(filled, name)
+                if kind == "text"
+                else self.ids("SELECT record_id AS id FROM cell WHERE attribute_id = ?", at)
+            )
+            return held if value == "any" else ~held
+        if kind == "text":
+            if term.sign == "=":
+                equal = "SELECT r.id FROM record r, json_each(r.data) j WHERE j.key = ? AND j.value = ?"
+                return self.ids(equal, name, value)
+            if term.sign != ":":
+                raise InputError(f"{name!r} is text and cannot be compared by {term.sign}; write {name}:word")
+            wanted = phrase(value)
+            column = words.columns(self.project, self.project.settings.attributes)[name]
+            return self.ids(WORDS, f"{{{column}}} : {wanted}") if wanted else np.ones(self.n_records, dtype=bool)
         if kind in ("category", "boolean"):
             if term.sign not in (":", "="):
                 raise InputError(f"{name!r} is a {kind} and cannot be compared by {term.sign}; write {name}:value")
-            wanted: Any = value if kind == "category" else {"true": 1, "false": 0}.get(value.lower(), value)
-            tests = [("=", wanted)]
-        else:
-            tests = list(bounds(value, term.sign, name))
-        compared = " AND ".join(f"value {operator} ?" for operator, _ in tests)
-        return (
-            f"r.id IN (SELECT record_id FROM cell WHERE attribute_id = ? AND {compared})",
-            [number, *(end for _, end in tests)],
-        )
+            exact: Any = value if kind == "category" else {"true": 1, "false": 0}.get(value.lower(), value)
+            return self.ids(CELLS["="], at, exact)
+        held = np.ones(self.n_records, dtype=bool)
+        for sign, end in bounds(value, term.sign, name):
+            held &= self.ids(CELLS[sign], at, end)
+        return held
 
     def task(self, term: Term) -> Task:
         if self.about is None:
             raise InputError(f"the query asks for {term.name}, and the project has no task yet; add one first")
         return self.about
 
-    def labels(self, term: Term) -> list[Label]:
+    def one(self, term: Term, value: str) -> Label:
         about = self.task(term)
         folded = {label.name.casefold(): label for label in about.labels}
-        return [
-            folded.get(value.casefold()) or about.label(value) for value in term.values if value not in ("none", "any")
-        ]
+        return folded.get(value.casefold()) or about.label(value)
 
-    def label(self, term: Term) -> list[Piece]:
+    def label(self, term: Term, value: str) -> Mask:
+        if value in ("none", "any"):
+            judged = self.ids(JUDGED, self.task(term).id)
+            return judged if value == "any" else ~judged
+        return self.ids("SELECT record_id AS id FROM manual WHERE label_id = ?", self.one(term, value).id)
+
+    def weak(self, term: Term, value: str) -> Mask:
+        rows = weak_cells(self.project, self.task(term))
+        if value in ("none", "any"):
+            labelled = self.mask(rows["record"])
+            return labelled if value == "any" else ~labelled
+        return self.mask(rows["record"][rows["label"] == self.one(term, value).id])
+
+    def sure(self, term: Term, value: str) -> Mask:
+        rows = weak_cells(self.project, self.task(term))
+        column = rows["confidence" if term.name.casefold() == "conf" else "agreement"]
+        held = np.ones(len(rows), dtype=bool)
+        for sign, end in bounds(value, term.sign, term.name):
+            held &= COMPARED[sign](column, end)
+        return self.mask(rows["record"][held])
+
+    def hit(self, term: Term, value: str) -> Mask:
         about = self.task(term)
-        judged = "IN (SELECT record_id FROM judged WHERE task_id = ?)"
-        found: list[Piece] = [(f"r.id NOT {judged}", [about.id])] if "none" in term.values else []
-        found += [(f"r.id {judged}", [about.id])] if "any" in term.values else []
-        one = "r.id IN (SELECT record_id FROM manual WHERE label_id = ?)"
-        return found + [(one, [label.id]) for label in self.labels(term)]
+        found = {
+            name: unpacked(blob, self.n_records)["record"]
+            for name, blob in self.project.database.rows(
+                "SELECT h.name, r.votes FROM heuristic h LEFT JOIN run r ON r.id = h.run_id WHERE h.task_id = ?",
+                (about.id,),
+            )
+        }
+        if value in ("none", "any"):
+            hit = self.mask(np.concatenate([*found.values(), np.empty(0, dtype=np.int32)]))
+            return hit if value == "any" else ~hit
+        if value not in found:
+            raise UnknownKeyError(f"no heuristic is called {value!r}; there are {', '.join(found) or 'none'}")
+        return self.mask(found[value])
 
-    def weak(self, term: Term) -> list[Piece]:
-        run = weak_run(self.project, self.task(term))
-        labelled = "IN (SELECT record_id FROM weak WHERE run_id = ?)"
-        found: list[Piece] = [(f"r.id NOT {labelled}", [run])] if "none" in term.values else []
-        found += [(f"r.id {labelled}", [run])] if "any" in term.values else []
-        one = "r.id IN (SELECT record_id FROM weak WHERE run_id = ? AND label_id = ?)"
-        return found + [(one, [run, label.id]) for label in self.labels(term)]
+    def slice(self, term: Term, value: str) -> Mask:
+        row = self.project.database.row("SELECT id, query, task, static FROM slice WHERE name = ?", (value,))
+        if row is None:
+            known = ", ".join(name for (name,) in self.project.database.rows("SELECT name FROM slice"))
+            raise UnknownKeyError(f"there is no slice {value!r}; there are {known or 'none'}")
+        if row[3]:
+            return self.ids("SELECT record_id AS id FROM slice_member WHERE slice_id = ?", row[0])
+        if self.depth == DEEPEST:
+            raise InputError(f"slice {value!r} is made of slices, {DEEPEST} deep or of itself; write its query out")
+        about = self.about if row[2] is None else task(self.project, row[2])
+        return Conditions(self.project, about, self.depth + 1).all_of(terms(row[1]))[0]
 
-    def number_of_weak(self, term: Term) -> list[Piece]:
-        column = "confidence" if term.name.casefold() == "conf" else "agreement"
-        run = weak_run(self.project, self.task(term))
-        found: list[Piece] = []
-        for value in term.values:
-            tests = bounds(value, term.sign, term.name)
-            compared = " AND ".join(f"{column} {operator} ?" for operator, _ in tests)
-            sql = f"r.id IN (SELECT record_id FROM weak WHERE run_id = ? AND {compared})"
-            found.append((sql, [run, *(end for _, end in tests)]))
-        return found
+    def author(self, term: Term, value: str) -> Mask:
+        sql = "SELECT DISTINCT record_id AS id FROM annotation WHERE task_id = ? AND author = ?"
+        return self.ids(sql, self.task(term).id, value)
 
-    def hit(self, term: Term) -> list[Piece]:
+    def key(self, term: Term, value: str) -> Mask:
+        return self.ids("SELECT id FROM record WHERE key = ?", value)
+
+    def id(self, term: Term, value: str) -> Mask:
+        held = np.ones(self.n_records, dtype=bool)
+        for sign, end in bounds(value, term.sign, term.name):
+            held &= COMPARED[sign](np.arange(self.n_records), end)
+        return held
+
+    def has(self, term: Term, value: str) -> Mask:
+        if value == "comment":
+            return self.ids("SELECT DISTINCT record_id AS id FROM comment WHERE record_id IS NOT NULL")
+        if value in ("label", "weak", "vote"):
+            return {"label": self.label, "weak": self.weak, "vote": self.hit}[value](term, "any")
+        raise InputError(f"the query asks for has:{value}; it may be has:comment, has:label, has:weak, has:vote")
+
+    def what_it_is(self, term: Term, value: str) -> Mask:
         about = self.task(term)
-        rows = dict(self.project.database.rows("SELECT name, run_id FROM heuristic WHERE task_id = ?", (about.id,)))
-        found: list[Piece] = []
-        for value in term.values:
-            if value in ("none", "any"):
-                every = "SELECT record_id FROM vote WHERE run_id IN (SELECT run_id FROM heuristic WHERE task_id = ?)"
-                found.append((f"r.id {'NOT ' if value == 'none' else ''}IN ({every})", [about.id]))
-            elif value not in rows:
-                raise UnknownKeyError(f"no heuristic is called {value!r}; there are {', '.join(rows) or 'none'}")
-            else:
-                found.append(("r.id IN (SELECT record_id FROM vote WHERE run_id = ?)", [rows[value]]))
-        return found
-
-    def slice(self, term: Term) -> list[Piece]:
-        found: list[Piece] = []
-        for value in term.values:
-            row = self.project.database.row("SELECT id, query, task, static FROM slice WHERE name = ?", (value,))
-            if row is None:
-                known = ", ".join(name for (name,) in self.project.database.rows("SELECT name FROM slice"))
-                raise UnknownKeyError(f"there is no slice {value!r}; there are {known or 'none'}")
-            if row[3]:
-                found.append(("r.id IN (SELECT record_id FROM slice_member WHERE slice_id = ?)", [row[0]]))
-                continue
-            if self.depth == DEEPEST:
-                raise InputError(f"slice {value!r} is made of slices, {DEEPEST} deep or of itself; write its query out")
-            about = self.about if row[2] is None else task(self.project, row[2])
-            made, _ = Compiler(self.project, about, self.depth + 1).pieces(terms(row[1]))
-            clause = " AND ".join(f"({piece})" for piece, _ in made) or "1"
-            found.append((clause, [each for _, values in made for each in values]))
-        return found
-
-    def author(self, term: Term) -> list[Piece]:
-        sql = "r.id IN (SELECT record_id FROM annotation WHERE task_id = ? AND author = ?)"
-        return [(sql, [self.task(term).id, value]) for value in term.values]
-
-    def key(self, term: Term) -> list[Piece]:
-        return [("r.key = ?", [value]) for value in term.values]
-
-    def id(self, term: Term) -> list[Piece]:
-        tests = [bounds(value, term.sign, term.name) for value in term.values]
-        return [(" AND ".join(f"r.id {each} ?" for each, _ in pair), [end for _, end in pair]) for pair in tests]
-
-    def has(self, term: Term) -> list[Piece]:
-        found: list[Piece] = []
-        for value in term.values:
-            if value == "comment":
-                found.append(("r.id IN (SELECT record_id FROM comment WHERE record_id IS NOT NULL)", []))
-            elif value in ("label", "weak", "vote"):
-                other = {"label": self.label, "weak": self.weak, "vote": self.hit}[value]
-                found += other(Term(term.name, ":", ("any",), negated=False))
-            else:
-                raise InputError(
-                    f"the query asks for has:{value}; it may be has:comment, has:label, has:weak, has:vote"
-                )
-        return found
-
-    def what_it_is(self, term: Term) -> list[Piece]:
-        about = self.task(term)
-        found: list[Piece] = []
-        for value in term.values:
-            if value not in STATES:
-                raise InputError(
-                    f"the query asks for is:{value}; it may be {', '.join(f'is:{each}' for each in STATES)}"
-                )
-            run = [weak_run(self.project, about)] if value == "wrong" else []
-            found.append((f"r.id {STATES[value]}", [about.id, *run]))
-        return found
+        if value == "conflict":
+            return runs.conflicts(self.project, about)
+        if value == "wrong":
+            rows = weak_cells(self.project, about)
+            right = np.zeros(len(rows), dtype=bool)
+            for label in about.labels:
+                right |= (rows["label"] == label.id) & self.label(term, label.name)[rows["record"]]
+            return self.label(term, "any") & self.mask(rows["record"][~right])
+        said = "SELECT DISTINCT record_id AS id FROM annotation WHERE task_id = ?"
+        if value == "gold":
+            return self.ids(f"{said} AND gold", about.id)
+        if value == "disputed":
+            return self.ids(said, about.id) & ~self.ids(JUDGED, about.id)
+        raise InputError(f"the query asks for is:{value}; it may be {', '.join(f'is:{each}' for each in STATES)}")
 
 
-STATES = {
-    "conflict": "IN (SELECT record_id FROM conflict WHERE task_id = ?)",
-    "wrong": "IN (SELECT m.record_id FROM manual m JOIN weak w ON w.record_id = m.record_id"
-    " WHERE m.task_id = ? AND w.run_id = ? AND w.label_id != m.label_id)",
-    "gold": "IN (SELECT record_id FROM annotation WHERE task_id = ? AND gold)",
-    "disputed": "IN (SELECT record_id FROM annotation a WHERE task_id = ?"
-    " AND NOT EXISTS (SELECT 1 FROM judged j WHERE j.task_id = a.task_id AND j.record_id = a.record_id))",
-}
+BARE = {"conflict": ("is", "conflict"), "none": ("label", "none")}
+"""Words that mean a condition; in quotes and beside another word they are words."""
 
 
 def phrase(text: str) -> str:
@@ -243,3 +226,8 @@ def phrase(text: str) -> str:
     if not any(letter.isalnum() for letter in bare):
         return ""
     return f'"{bare[:-1]}" *' if bare.endswith("*") else f'"{bare}"'
+
+
+def listed(ids: str | int | None) -> NDArray[np.int64]:
+    """The numbers in what group_concat gives."""
+    return np.fromstring(str(ids), dtype=np.int64, sep=",") if ids is not None else np.empty(0, dtype=np.int64)

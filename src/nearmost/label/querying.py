@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nearmost.errors import UnknownKeyError
+from nearmost.errors import InputError, UnknownKeyError
 from nearmost.label import words
-from nearmost.label.conditions import Compiler, weak_run
+from nearmost.label.conditions import WORDS, Conditions, Mask, listed
 from nearmost.label.opened import Opened
 from nearmost.label.query_line import terms
 from nearmost.label.tasks import Task, tasks
 from nearmost.label.tasks import task as task_named
+from nearmost.label.weak import weak_cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,64 +47,64 @@ def browse(
 
     ``order`` is "id", "conf", "random", "relevance" or an attribute, with a minus for the greatest first.
     """
-    where, parameters, about, text = _conditions(project, query, task)
-    joined, by, extra = _order(project, order, about, text)
-    total = project.database.value(f"SELECT count(*) FROM record r WHERE {where}", parameters)
-    rows = project.database.rows(
-        f"SELECT r.id FROM record r {joined} WHERE {where} ORDER BY {by} LIMIT ? OFFSET ?",
-        [*extra, *parameters, limit, offset],
-    )
-    return Page([number for (number,) in rows], total)
+    held, about, text = _held(project, query, task)
+    ids = _ordered(project, order, held, about, text)
+    return Page(ids[offset : offset + limit].tolist(), len(ids))
 
 
 def matching(project: Opened, query: str, task: str | None = None) -> NDArray[np.int64]:
     """The ids of all records that fulfil a line's conditions, in order."""
-    where, parameters, _, _ = _conditions(project, query, task)
-    rows = project.database.rows(f"SELECT r.id FROM record r WHERE {where} ORDER BY r.id", parameters)
-    return np.array([number for (number,) in rows], dtype=np.int64)
+    return np.flatnonzero(_held(project, query, task)[0])
 
 
-def _conditions(project: Opened, query: str, named: str | None) -> tuple[str, list[Any], Task | None, str]:
-    """(WHERE clause, parameters, task, full-text expression of the words or "")."""
+def _held(project: Opened, query: str, named: str | None) -> tuple[Mask, Task | None, str]:
+    """Which records fulfil the line, the task it is about, and the words in it."""
     words.ready(project)
     found = terms(query)
     for term in found:
-        if term.name == "task":
+        if term.name.casefold() == "task" and not term.quoted:
             named = term.values[0]
     about = task_named(project, named) if named is not None or tasks(project) else None
-    compiler = Compiler(project, about)
-    pieces, text = compiler.pieces(found)
-    clauses = ["NOT r.deleted", *(clause for clause, _ in pieces)]
-    return " AND ".join(clauses), [value for _, values in pieces for value in values], about, text
+    held, text = Conditions(project, about).all_of(found)
+    return held, about, text
 
 
-def _order(project: Opened, order: str | None, about: Task | None, text: str) -> Any:
-    """(JOIN, ORDER BY, parameters of the join)."""
-    name = (order or "id").removeprefix("-")
-    way = "DESC" if (order or "").startswith("-") else "ASC"
-    if name == "id":
-        return "", f"r.id {way}", []
-    if name == "random":
-        seed = project.settings.seed
-        return "", f"((r.id + {int(seed)}) * 2654435761 % 4294967296) * 40503 % 65537 {way}, r.id", []
-    if name == "relevance":
-        if not text:
-            return "", "r.id", []
-        joined = "JOIN (SELECT rowid AS found, rank FROM record_text WHERE record_text MATCH ?) ON found = r.id"
-        return joined, f"rank {way}, r.id", [text]
-    if name == "conf":
-        run = weak_run(project, about)
-        joined = "LEFT JOIN (SELECT record_id, max(confidence) AS sure FROM weak WHERE run_id = ? GROUP BY record_id)"
-        return f"{joined} ON record_id = r.id", f"sure {way} NULLS LAST, r.id", [run]
+def _ordered(project: Opened, order: str | None, held: Mask, about: Task | None, text: str) -> NDArray[np.int64]:
+    """The ids of these records in order; records without a value come last either way."""
+    name, down = (order or "id").removeprefix("-"), (order or "").startswith("-")
     kinds = project.settings.attributes
     known = {each.casefold(): each for each in kinds}
-    if name.casefold() not in known:
+    if name == "id" or (name == "relevance" and not text):
+        ids = np.flatnonzero(held)
+        return ids[::-1] if down else ids
+    if name == "random":
+        first = np.random.default_rng(project.settings.seed).permutation(len(held))
+    elif name == "conf":
+        if about is None:
+            raise InputError("order is conf, and the project has no task yet; add one first")
+        rows = weak_cells(project, about)
+        first = rows["record"][np.argsort(-rows["confidence"] if down else rows["confidence"], kind="stable")]
+        first = first[np.sort(np.unique(first, return_index=True)[1])].astype(np.int64)
+    elif name == "relevance":
+        first = _listed(project, f"{WORDS} ORDER BY rank", text)
+    elif name.casefold() not in known:
         raise UnknownKeyError(
             f"order is {order!r}; it must be id, conf, random, relevance or one of {', '.join(kinds)}"
         )
-    attribute = known[name.casefold()]
-    if kinds[attribute] == "text":
-        joined = "JOIN (SELECT ? AS attribute)"
-        return joined, f"(SELECT value FROM json_each(r.data) WHERE json_each.key = attribute) {way}, r.id", [attribute]
-    joined = "LEFT JOIN cell o ON o.attribute_id = ? AND o.record_id = r.id"
-    return joined, f"o.value {way} NULLS LAST, r.id", [words.attribute_ids(project)[attribute]]
+    elif kinds[known[name.casefold()]] == "text":
+        way = "DESC" if down else "ASC"
+        column = words.columns(project, kinds)[known[name.casefold()]]
+        filled = f"SELECT rowid AS id FROM record_text WHERE {column} IS NOT NULL"
+        first = _listed(project, f"{filled} ORDER BY {column} COLLATE NOCASE {way}, rowid")
+    else:
+        way = "DESC" if down else "ASC"
+        cells = f"SELECT record_id AS id FROM cell WHERE attribute_id = ? ORDER BY value {way}, record_id"
+        first = _listed(project, cells, words.attribute_ids(project)[known[name.casefold()]])
+    first = first[held[first]]
+    left = held.copy()
+    left[first] = False
+    return np.concatenate([first, np.flatnonzero(left)])
+
+
+def _listed(project: Opened, sql: str, *parameters: Any) -> NDArray[np.int64]:
+    return listed(project.database.value(f"SELECT group_concat(id) FROM ({sql})", parameters))

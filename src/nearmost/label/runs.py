@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost.errors import InputError, UnknownKeyError
+from nearmost.label.columns import label_numbers, packed, packed_table, unpacked, unpacked_table
 from nearmost.label.database import now
 from nearmost.label.opened import Opened, n_rows
-from nearmost.label.tasks import ABSTAIN, Task, task
+from nearmost.label.tasks import Task, task
 
 Vote = tuple[int, str, float] | tuple[int, str, float, int, int]
 """record, label, confidence, and of a span start and end."""
@@ -60,7 +61,7 @@ class VoteRows:
     start: NDArray[np.int64]
     end: NDArray[np.int64]
     soft: dict[str, NDArray[np.float32]]
-    """Of a learner: probabilities (n_records, n_labels); NaN for records that came after its run."""
+    """Of a learner: probabilities (n_records, n_labels); all the same for records that came after its run."""
 
 
 def register(project: Opened, task_name: str, name: str, kind: str, path: str | None = None) -> Heuristic:
@@ -97,19 +98,13 @@ def heuristic(project: Opened, task_name: str | Task | None, name: str) -> Heuri
 
 def enable(project: Opened, task_name: str, name: str, on: bool = True) -> None:
     """Says whether a heuristic takes part in weak supervision; its votes stay either way."""
-    about = task(project, task_name)
-    with project.database.writing():
-        number = heuristic(project, about, name).id
-        project.database.write("UPDATE heuristic SET enabled = ? WHERE id = ?", (int(on), number))
-        _find_conflicts(project, about)
+    number = heuristic(project, task_name, name).id
+    project.database.write("UPDATE heuristic SET enabled = ? WHERE id = ?", (int(on), number))
 
 
 def forget(project: Opened, task_name: str, name: str) -> None:
     """Takes a heuristic, its runs and its votes out of the database."""
-    about = task(project, task_name)
-    with project.database.writing():
-        project.database.write("DELETE FROM heuristic WHERE id = ?", (heuristic(project, about, name).id,))
-        _find_conflicts(project, about)
+    project.database.write("DELETE FROM heuristic WHERE id = ?", (heuristic(project, task_name, name).id,))
 
 
 def save_votes(
@@ -135,6 +130,8 @@ def save_votes(
     about = task(project, task_name)
     ids = {label.name: label.id for label in about.labels}
     n_records = n_rows(project)
+    if soft is not None and (soft.ndim != 2 or soft.shape[1] != len(about.labels)):
+        raise InputError(f"soft votes have shape {soft.shape}; wanted (n_records, {len(about.labels)})")
     with project.database.writing():
         number = heuristic(project, about, name).id
         rows = {}
@@ -143,23 +140,22 @@ def save_votes(
                 about.number(label)  # says which labels there are
             if not 0 <= record < n_records:
                 raise UnknownKeyError(f"a vote is about record {record}; ids go from 0 to {n_records - 1}")
-            start, stop = where or (-1, -1)
-            rows[int(record), ids[label], int(start), int(stop)] = float(confidence)
+            rows[(record, ids[label], *(where or (-1, -1)))] = (confidence, np.nan)
+        blobs: list[bytes | None] = [None, None]
+        if status == DONE:
+            blobs = [
+                packed((*place, *sure) for place, sure in rows.items()),
+                soft if soft is None else packed_table(soft),
+            ]
         run = project.database.write(
-            "INSERT INTO run (heuristic_id, fingerprint, started, seconds, status, n_votes, error, log, soft)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (number, fingerprint, started or now(), seconds, status, len(rows), error, log, _packed(soft, about)),
+            "INSERT INTO run (heuristic_id, fingerprint, started, seconds, status, n_votes, error, log, votes, soft)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (number, fingerprint, started or now(), seconds, status, len(rows), error, log, *blobs),
         )
         if status == DONE:
-            of_others = "SELECT id FROM run WHERE heuristic_id = ? AND id != ?"
-            project.database.write(f"DELETE FROM vote WHERE run_id IN ({of_others})", (number, run))
-            project.database.write(f"UPDATE run SET soft = NULL WHERE id IN ({of_others})", (number, run))
-            project.database.write_many(
-                "INSERT INTO vote (run_id, record_id, label_id, start, stop, confidence) VALUES (?, ?, ?, ?, ?, ?)",
-                ((run, *where, confidence) for where, confidence in rows.items()),
-            )
+            others = "UPDATE run SET votes = NULL, soft = NULL WHERE heuristic_id = ? AND id != ?"
+            project.database.write(others, (number, run))
             project.database.write("UPDATE heuristic SET run_id = ? WHERE id = ?", (run, number))
-            _find_conflicts(project, about)
     return run
 
 
@@ -181,60 +177,39 @@ def current_run(project: Opened, task_name: str, name: str) -> Run | None:
     return next((each for each in runs(project, task_name, name, 1 << 30) if each.current), None)
 
 
-def vote_rows(project: Opened, task_name: str | None = None, *, enabled: bool | None = None) -> VoteRows:
+def vote_rows(project: Opened, task_name: str | Task | None = None, *, enabled: bool | None = None) -> VoteRows:
     """The votes of the heuristics of a task that have run; ``enabled=True``: only of those that are switched on."""
     about = task(project, task_name)
+    n_records = n_rows(project)
     found = project.database.rows(
-        "SELECT h.name, h.run_id, r.soft FROM heuristic h JOIN run r ON r.id = h.run_id"
+        "SELECT h.name, r.votes, r.soft FROM heuristic h JOIN run r ON r.id = h.run_id"
         " WHERE h.task_id = ? AND (? IS NULL OR h.enabled = ?) ORDER BY h.id",
         (about.id, enabled, enabled),
     )
-    columns: list[list[Any]] = []
-    for number, (_, run, _) in enumerate(found):
-        rows = project.database.rows(
-            "SELECT record_id, label_id, confidence, start, stop FROM vote WHERE run_id = ?", (run,)
-        )
-        columns += [[number, *row] for row in rows]
-    table = np.array(columns, dtype=np.float64).reshape(len(columns), 6)
-    numbers = about.numbers()
-    labels = np.array([numbers.get(int(label), ABSTAIN) for label in table[:, 2]], dtype=np.int64)
-    keep = labels >= 0
-    whole = table[keep].astype(np.int64)
-    n_records = n_rows(project)
-    soft = {name: _unpacked(blob, about, n_records) for name, _, blob in found if blob is not None}
-    names = tuple(name for name, _, _ in found)
+    parts = [unpacked(blob, n_records) for _, blob, _ in found]
+    rows = np.concatenate([*parts, unpacked(None, 0)])
+    heuristic = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    labels = label_numbers(rows, about)
+    known = labels >= 0
+    rows, heuristic, labels = rows[known], heuristic[known], labels[known]
+    soft = {name: unpacked_table(blob, about, n_records) for name, _, blob in found}
     return VoteRows(
-        names, whole[:, 0], whole[:, 1], labels[keep], table[keep, 3], whole[:, 4], whole[:, 5],
-        {name: array for name, array in soft.items() if array is not None},
-    )  # fmt: skip
-
-
-def _find_conflicts(project: Opened, about: Task) -> None:
-    """Writes down anew on which records heuristics that are switched on differ."""
-    project.database.write("DELETE FROM conflict WHERE task_id = ?", (about.id,))
-    project.database.write(
-        "INSERT INTO conflict SELECT ?, v.record_id FROM vote v"
-        " JOIN heuristic h ON h.run_id = v.run_id WHERE h.task_id = ? AND h.enabled"
-        " GROUP BY v.record_id HAVING min(v.label_id) < max(v.label_id)",
-        (about.id, about.id),
+        tuple(name for name, _, _ in found),
+        heuristic,
+        rows["record"].astype(np.int64),
+        labels,
+        rows["confidence"].astype(np.float64),
+        rows["start"].astype(np.int64),
+        rows["stop"].astype(np.int64),
+        {name: table for name, table in soft.items() if table is not None},
     )
 
 
-def _packed(soft: NDArray[Any] | None, about: Task) -> bytes | None:
-    if soft is None:
-        return None
-    rows = np.ascontiguousarray(soft, dtype="<f4")
-    if rows.ndim != 2 or rows.shape[1] != len(about.labels):
-        raise InputError(f"soft votes have shape {rows.shape}; wanted (n_records, {len(about.labels)})")
-    return rows.tobytes()
-
-
-def _unpacked(blob: bytes, about: Task, n_records: int) -> NDArray[np.float32] | None:
-    """None where labels were added since: the probabilities are of another set of them."""
-    row = 4 * len(about.labels)
-    if len(blob) % row or len(blob) > row * n_records:
-        return None
-    found = np.full((n_records, len(about.labels)), np.nan, dtype=np.float32)
-    have = np.frombuffer(blob, dtype="<f4").reshape(-1, len(about.labels))
-    found[: len(have)] = have
-    return found
+def conflicts(project: Opened, task_name: str | Task | None = None) -> NDArray[np.bool_]:
+    """(n_records,): on which records heuristics that are switched on name different labels."""
+    votes = vote_rows(project, task_name, enabled=True)
+    n_records = n_rows(project)
+    highest, lowest = np.full(n_records, -1), np.full(n_records, np.iinfo(np.int64).max)
+    np.maximum.at(highest, votes.record, votes.label)
+    np.minimum.at(lowest, votes.record, votes.label)
+    return np.asarray(lowest < highest)

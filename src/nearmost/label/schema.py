@@ -12,6 +12,7 @@ CREATE TABLE record (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, data TEXT NOT NULL,
     deleted INTEGER NOT NULL DEFAULT 0, created TEXT NOT NULL
 );
+CREATE INDEX record_deleted ON record (id) WHERE deleted;
 -- numbers, categories and truth values, so that a filter on them need not read every record
 CREATE TABLE cell (
     attribute_id INTEGER NOT NULL, value NOT NULL COLLATE NOCASE, record_id INTEGER NOT NULL,
@@ -53,33 +54,18 @@ CREATE TABLE heuristic (
     id INTEGER PRIMARY KEY, task_id INTEGER NOT NULL REFERENCES task ON DELETE CASCADE, name TEXT NOT NULL,
     kind TEXT NOT NULL, path TEXT, enabled INTEGER NOT NULL DEFAULT 1, run_id INTEGER, UNIQUE (task_id, name)
 );
+-- votes are packed rows (columns.py): they are read and written whole
 CREATE TABLE run (
     id INTEGER PRIMARY KEY, heuristic_id INTEGER NOT NULL REFERENCES heuristic ON DELETE CASCADE,
     fingerprint TEXT NOT NULL, started TEXT NOT NULL, seconds REAL, status TEXT NOT NULL, n_votes INTEGER NOT NULL,
-    error TEXT, log TEXT, soft BLOB
+    error TEXT, log TEXT, votes BLOB, soft BLOB
 );
-CREATE TABLE vote (
-    run_id INTEGER NOT NULL REFERENCES run ON DELETE CASCADE, record_id INTEGER NOT NULL, label_id INTEGER NOT NULL,
-    confidence REAL NOT NULL, start INTEGER NOT NULL DEFAULT -1, stop INTEGER NOT NULL DEFAULT -1,
-    PRIMARY KEY (run_id, record_id, label_id, start, stop)
-) WITHOUT ROWID;
--- records on which the heuristics that are switched on say different things
-CREATE TABLE conflict (
-    task_id INTEGER NOT NULL REFERENCES task ON DELETE CASCADE, record_id INTEGER NOT NULL,
-    PRIMARY KEY (task_id, record_id)
-) WITHOUT ROWID;
 
 CREATE TABLE weak_run (
     id INTEGER PRIMARY KEY, task_id INTEGER NOT NULL REFERENCES task ON DELETE CASCADE, model TEXT NOT NULL,
-    options TEXT NOT NULL, runs TEXT NOT NULL, metrics TEXT NOT NULL, posteriors BLOB, created TEXT NOT NULL
+    options TEXT NOT NULL, runs TEXT NOT NULL, metrics TEXT NOT NULL, n_labelled INTEGER NOT NULL, labels BLOB,
+    posteriors BLOB, created TEXT NOT NULL
 );
-CREATE TABLE weak (
-    run_id INTEGER NOT NULL REFERENCES weak_run ON DELETE CASCADE, record_id INTEGER NOT NULL,
-    label_id INTEGER NOT NULL, confidence REAL NOT NULL, agreement REAL, start INTEGER NOT NULL DEFAULT -1,
-    stop INTEGER NOT NULL DEFAULT -1, PRIMARY KEY (run_id, record_id, label_id, start, stop)
-) WITHOUT ROWID;
-CREATE INDEX weak_by_label ON weak (run_id, label_id, confidence, record_id);
-CREATE INDEX weak_by_confidence ON weak (run_id, confidence, record_id);
 
 CREATE TABLE slice (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, query TEXT NOT NULL, task TEXT, static INTEGER NOT NULL,

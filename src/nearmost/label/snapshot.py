@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,31 @@ TABLES = {
     "manual": ("task_id", "record_id", "label_id"),
     "judged": ("task_id", "record_id"),
     "heuristic": ("id", "task_id", "name", "kind", "path", "enabled", "run_id"),
-    "run": ("id", "heuristic_id", "fingerprint", "started", "seconds", "status", "n_votes", "error", "log", "soft"),
-    "vote": ("run_id", "record_id", "label_id", "confidence", "start", "stop"),
-    "conflict": ("task_id", "record_id"),
-    "weak_run": ("id", "task_id", "model", "options", "runs", "metrics", "posteriors", "created"),
-    "weak": ("run_id", "record_id", "label_id", "confidence", "agreement", "start", "stop"),
+    "run": (
+        "id",
+        "heuristic_id",
+        "fingerprint",
+        "started",
+        "seconds",
+        "status",
+        "n_votes",
+        "error",
+        "log",
+        "votes",
+        "soft",
+    ),
+    "weak_run": (
+        "id",
+        "task_id",
+        "model",
+        "options",
+        "runs",
+        "metrics",
+        "n_labelled",
+        "labels",
+        "posteriors",
+        "created",
+    ),
     "slice": ("id", "name", "query", "task", "static", "created"),
     "slice_member": ("slice_id", "record_id"),
     "comment": ("target", "record_id", "author", "body", "created"),
@@ -114,7 +135,7 @@ def _check(project: Opened, name: str) -> int:
     n_records, last = database.row("SELECT count(*), coalesce(max(id) + 1, 0) FROM record")
     if n_records != last or database.value("SELECT count(*) FROM record WHERE id < 0 OR NOT json_valid(data)"):
         raise InputError(f"{name}: its records are not numbered from 0 on, or are no JSON; take another snapshot")
-    for table in ("annotation", "manual", "judged", "vote", "conflict", "weak", "slice_member", "embedded"):
+    for table in ("annotation", "manual", "judged", "slice_member", "embedded"):
         stray = f"SELECT count(*) FROM {table} WHERE record_id IS NULL OR NOT (record_id BETWEEN 0 AND ?)"
         if database.value(stray, (last - 1,)):
             raise InputError(f"{name}: its table {table} names records that are not there; take another snapshot")
@@ -139,15 +160,15 @@ def _rows(archive: Archive, member: str, n_columns: int) -> Iterator[list[Any]]:
 
 
 def _out(value: Any) -> Any:
-    return {"hex": value.hex()} if isinstance(value, bytes) else value
+    return {"base64": b64encode(value).decode()} if isinstance(value, bytes) else value
 
 
 def _in(value: Any, name: str) -> Any:
-    if isinstance(value, dict) and isinstance(value.get("hex"), str):
+    if isinstance(value, dict) and isinstance(value.get("base64"), str):
         try:
-            return bytes.fromhex(value["hex"])
+            return b64decode(value["base64"], validate=True)
         except ValueError:
-            value = []
+            pass
     if isinstance(value, list | dict):
         raise InputError(f"{name}: a table holds a value that is neither text nor number; take another snapshot")
     return value

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost.errors import InputError, ShapeError
+from nearmost.label.columns import Rows, label_numbers, packed, packed_table, unpacked, unpacked_table
 from nearmost.label.database import now
 from nearmost.label.opened import Opened, n_rows
-from nearmost.label.tasks import ABSTAIN, task
+from nearmost.label.tasks import ABSTAIN, Task, task
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def save_weak(
     ids = [label.id for label in about.labels]
     rows: list[tuple[Any, ...]]
     if spans is not None:
-        rows = [(s.record, about.label(s.label).id, s.confidence, None, s.start, s.end) for s in spans]
+        rows = [(s.record, about.label(s.label).id, s.start, s.end, s.confidence, np.nan) for s in spans]
     else:
         if labels.shape != wanted or confidence.shape != wanted:
             raise ShapeError(f"labels {labels.shape} and confidence {confidence.shape} must have shape {wanted}")
@@ -86,26 +87,20 @@ def save_weak(
         else:
             places = np.argwhere(labels.astype(bool))
             cells = [(int(record), int(label), float(confidence[record, label])) for record, label in places]
-        agreed = None if agreement is None else [None if np.isnan(each) else float(each) for each in agreement]
-        rows = [(record, ids[label], sure, agreed and agreed[record], -1, -1) for record, label, sure in cells]
+        agreed = np.full(n_records, np.nan) if agreement is None else agreement
+        rows = [(record, ids[label], -1, -1, sure, agreed[record]) for record, label, sure in cells]
     used = project.database.rows(
         "SELECT name, run_id FROM heuristic WHERE task_id = ? AND enabled AND run_id IS NOT NULL", (about.id,)
     )
-    soft = None if posteriors is None else np.ascontiguousarray(posteriors, dtype="<f4").tobytes()
+    soft = None if posteriors is None else packed_table(posteriors)
+    n_labelled = len({row[0] for row in rows})
+    documents = [json.dumps(each, default=_plain) for each in (options or {}, dict(used), metrics or {})]
     with project.database.writing() as connection:
-        old = "SELECT id FROM weak_run WHERE task_id = ?"
-        connection.execute(f"DELETE FROM weak WHERE run_id IN ({old})", (about.id,))
-        connection.execute("UPDATE weak_run SET posteriors = NULL WHERE task_id = ?", (about.id,))
-        documents = (options or {}, dict(used), metrics or {})
-        run = connection.execute(
-            "INSERT INTO weak_run (task_id, model, options, runs, metrics, posteriors, created)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (about.id, model, *(json.dumps(each, default=_plain) for each in documents), soft, now()),
-        ).lastrowid
-        connection.executemany(
-            "INSERT INTO weak (run_id, record_id, label_id, confidence, agreement, start, stop)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            ((run, *row) for row in rows),
+        connection.execute("UPDATE weak_run SET labels = NULL, posteriors = NULL WHERE task_id = ?", (about.id,))
+        connection.execute(
+            "INSERT INTO weak_run (task_id, model, options, runs, metrics, n_labelled, labels, posteriors, created)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (about.id, model, *documents, n_labelled, packed(rows), soft, now()),
         )
     found = weak_run(project, about.name)
     assert found is not None
@@ -121,8 +116,8 @@ def weak_runs(project: Opened, task_name: str | None = None, n: int = 20) -> lis
     """The last n runs of weak supervision, the latest first; only the latest one's labels are kept."""
     about = task(project, task_name)
     rows = project.database.rows(
-        "SELECT w.id, w.model, (SELECT count(DISTINCT record_id) FROM weak WHERE run_id = w.id), w.metrics, w.options,"
-        " w.runs, w.created FROM weak_run w WHERE w.task_id = ? ORDER BY w.id DESC LIMIT ?",
+        "SELECT id, model, n_labelled, metrics, options, runs, created FROM weak_run WHERE task_id = ?"
+        " ORDER BY id DESC LIMIT ?",
         (about.id, n),
     )
     return [
@@ -134,61 +129,57 @@ def weak_runs(project: Opened, task_name: str | None = None, n: int = 20) -> lis
 def weak_rows(project: Opened, task_name: str | None = None) -> WeakRows:
     """The weak labels of a task of kind "class". Raises InputError where nothing was supervised yet."""
     about = task(project, task_name)
-    run = _current(project, about.id, about.name)
+    rows, posteriors = _current(project, about)
     n_records = n_rows(project)
     labels = np.full(n_records, ABSTAIN, dtype=np.int64)
-    confidence = np.zeros(n_records)
-    agreement = np.full(n_records, np.nan)
-    numbers = about.numbers()
-    rows = project.database.rows(
-        "SELECT record_id, label_id, confidence, agreement FROM weak WHERE run_id = ?", (run[0],)
+    confidence, agreement = np.zeros(n_records), np.full(n_records, np.nan)
+    where = rows["record"]
+    labels[where], confidence[where], agreement[where] = (
+        label_numbers(rows, about),
+        rows["confidence"],
+        rows["agreement"],
     )
-    for record, label, sure, agreed in rows:
-        if label in numbers:
-            labels[record], confidence[record] = numbers[label], sure
-            agreement[record] = np.nan if agreed is None else agreed
-    posteriors = None
-    if run[1] is not None and len(run[1]) % (4 * len(about.labels)) == 0:
-        have = np.frombuffer(run[1], dtype="<f4").reshape(-1, len(about.labels))
-        if len(have) <= n_records:
-            posteriors = np.full((n_records, len(about.labels)), np.nan, dtype=np.float32)
-            posteriors[: len(have)] = have
-    return WeakRows(labels, confidence, None if np.isnan(agreement).all() else agreement, posteriors)
+    agreed = None if np.isnan(agreement).all() else agreement
+    return WeakRows(labels, confidence, agreed, unpacked_table(posteriors, about, n_records))
 
 
 def weak_multi(project: Opened, task_name: str | None = None) -> NDArray[np.float64]:
     """The confidence of every label of every record, (n_records, n_labels), NaN where it was not given."""
     about = task(project, task_name)
-    run = _current(project, about.id, about.name)
+    rows, _ = _current(project, about)
     found = np.full((n_rows(project), len(about.labels)), np.nan)
-    numbers = about.numbers()
-    rows = project.database.rows("SELECT record_id, label_id, confidence FROM weak WHERE run_id = ?", (run[0],))
-    for record, label, sure in rows:
-        if label in numbers:
-            found[record, numbers[label]] = sure
+    found[rows["record"], label_numbers(rows, about)] = rows["confidence"]
     return found
 
 
 def weak_spans(project: Opened, task_name: str | None = None) -> list[WeakSpan]:
     """The weakly labelled spans of a task, by record and start."""
     about = task(project, task_name)
-    names = {label.id: label.name for label in about.labels}
-    rows = project.database.rows(
-        "SELECT record_id, start, stop, label_id, confidence FROM weak WHERE run_id = ? ORDER BY record_id, start",
-        (_current(project, about.id, about.name)[0],),
-    )
+    rows, _ = _current(project, about)
+    rows = rows[np.lexsort((rows["start"], rows["record"]))]
+    columns = (rows[name].tolist() for name in ("record", "start", "stop", "confidence"))
     return [
-        WeakSpan(record, start, stop, names[label], sure) for record, start, stop, label, sure in rows if label in names
+        WeakSpan(record, start, stop, about.names[label], sure)
+        for label, record, start, stop, sure in zip(label_numbers(rows, about).tolist(), *columns, strict=True)
     ]
 
 
-def _current(project: Opened, task_id: int, name: str) -> tuple[int, bytes | None]:
+def weak_cells(project: Opened, about: Task) -> Rows:
+    """The weak labels of any task as packed rows; none where nothing was supervised yet."""
+    blob = project.database.value("SELECT labels FROM weak_run WHERE task_id = ? ORDER BY id DESC LIMIT 1", (about.id,))
+    rows = unpacked(blob, n_rows(project))
+    return rows[label_numbers(rows, about) >= 0]
+
+
+def _current(project: Opened, about: Task) -> tuple[Rows, bytes | None]:
     row = project.database.row(
-        "SELECT id, posteriors FROM weak_run WHERE task_id = ? ORDER BY id DESC LIMIT 1", (task_id,)
+        "SELECT posteriors FROM weak_run WHERE task_id = ? ORDER BY id DESC LIMIT 1", (about.id,)
     )
     if row is None:
-        raise InputError(f"task {name!r} has no weak labels yet; run its heuristics, then project.supervise({name!r})")
-    return row[0], row[1]
+        raise InputError(
+            f"task {about.name!r} has no weak labels yet; run its heuristics, then project.supervise({about.name!r})"
+        )
+    return weak_cells(project, about), row[0]
 
 
 def _plain(value: Any) -> Any:
