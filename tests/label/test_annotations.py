@@ -61,6 +61,19 @@ def test_a_span_whose_text_changes_is_dropped_and_others_stay(project):
     assert project.manual_spans("Marks") == [Span(0, 0, 3, "Sports")]
 
 
+def test_spans_feed_the_lookup_list_of_their_label_and_undo_takes_that_back(project):
+    path = project.folder / "lookups" / "Money.txt"
+    project.annotate_span("Marks", 1, 16, 19, "Money")
+    project.annotate_span("Marks", 5, 0, 4, "Money")
+    assert path.read_text() == "oil  # from n1\nBank  # from n5\n"
+    path.write_text("bond\n" + path.read_text())
+    project.undo()
+    assert path.read_text() == "bond\noil  # from n1\n"
+    project.annotate_span("Marks", 1, 16, 25, "Sports")
+    assert path.read_text() == "bond\n"
+    assert (project.folder / "lookups" / "Sports.txt").read_text() == "oil rises  # from n1\n"
+
+
 def test_undo_takes_back_changes_one_by_one(project):
     project.annotate("Topic", 0, "Sports")
     project.annotate("Topic", 0, "World", author="ada", gold=True)

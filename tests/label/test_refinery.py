@@ -10,6 +10,7 @@ import pytest
 
 import nearmost
 from nearmost.label import Project
+from nearmost.label.lookups import read
 from nearmost.label.tokens import tokens
 from nearmost.label.weak import weak_rows
 
@@ -55,8 +56,14 @@ def test_every_span_is_the_text_that_went_into_a_lookup_list(imported, document)
     assert len(spans) == 111
     assert {(span.label, texts[span.record][span.start : span.end]) for span in spans} <= terms
     for name in lists.values():
-        lines = (imported.folder / "lookups" / f"{name}.txt").read_text().splitlines()
-        assert set(lines) == {value for owner, value in terms if owner == name}
+        found = read(imported.folder / "lookups" / f"{name}.txt")
+        assert set(found.values) == {value for owner, value in terms if owner == name}
+        marked = {
+            (texts[span.record][span.start : span.end], imported.record(span.record).key)
+            for span in spans
+            if span.label == name
+        }
+        assert {(term.value, source) for term in found.terms for source in term.sources} == marked
 
 
 def test_votes_and_weak_labels_are_those_of_refinery_to_the_last_bit(imported, document):

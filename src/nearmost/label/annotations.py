@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost.errors import InputError
-from nearmost.label import journal
+from nearmost.label import harvest, journal
 from nearmost.label.database import now
 from nearmost.label.opened import Opened, n_rows, record_id
 from nearmost.label.tasks import ABSTAIN, Task, task, tasks
@@ -92,7 +92,8 @@ def annotate_span(
 ) -> str:
     """The text between two offsets in characters, which has this label from now on; None takes the label away.
 
-    What the same author said about text that overlaps it is replaced.
+    What the same author said about text that overlaps it is replaced. The text goes into the lookup list of the label,
+    with the record that it is from.
     """
     about = task(project, task_name)
     if about.kind != "span" or about.attribute is None:
@@ -212,7 +213,10 @@ def put(project: Opened, about: Task, state: Mapping[int, Sequence[Row]]) -> Non
 def restore(project: Opened, before: Any) -> None:
     """Undoes a change of annotations."""
     about = next(each for each in tasks(project) if each.id == before["task"])
-    put(project, about, {before["record"]: [tuple(row) for row in before["rows"]]})
+    rows: list[Row] = [tuple(row) for row in before["rows"]]
+    if about.kind == "span":
+        _harvest(project, about, before["record"], _rows(project, about, before["record"]), rows)
+    put(project, about, {before["record"]: rows})
 
 
 def _settled(rows: Sequence[Row]) -> set[int] | None:
@@ -236,6 +240,8 @@ def _replace(
     what: dict[str, Any],
     author: str,
 ) -> None:
+    if action == "annotate_span":
+        _harvest(project, about, record, before, after)
     put(project, about, {record: after})
     key = project.database.value("SELECT key FROM record WHERE id = ?", (record,))
     state = {"task": about.id, "record": record}
@@ -243,6 +249,18 @@ def _replace(
         project, action, {"record": key, **what}, author=author,
         before={**state, "rows": before}, after={**state, "rows": after},
     )  # fmt: skip
+
+
+def _harvest(project: Opened, about: Task, record: int, before: list[Row], after: list[Row]) -> None:
+    """Brings lookup lists up to date with the spans of a record."""
+    key, data = project.database.row("SELECT key, data FROM record WHERE id = ?", (record,))
+    text = str(json.loads(data).get(about.attribute) or "")
+    names = {label.id: label.name for label in about.labels}
+    old, new = ({(row[1], text[row[2] : row[3]]) for row in rows if row[1] in names} for rows in (before, after))
+    for label, found in old - new:
+        harvest.take_back(project.folder, names[label], found, key)
+    for label, found in new - old:
+        harvest.add(project.folder, names[label], found, key)
 
 
 def _rows(project: Opened, about: Task, record: int) -> list[Row]:

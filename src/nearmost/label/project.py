@@ -12,6 +12,7 @@ from nearmost.label import annotations as _annotations
 from nearmost.label import archives, journal, opened, querying, refinery, undoing, weak
 from nearmost.label import comments as _comments
 from nearmost.label import database as _database
+from nearmost.label import export as _export
 from nearmost.label import records as _records
 from nearmost.label import runs as _runs
 from nearmost.label import settings as _settings
@@ -201,4 +202,6 @@ class Project:
     weak_runs = weak.weak_runs
 
     # Taking it elsewhere
+    export = _export.export
+    data_frame = _export.data_frame
     snapshot = _snapshot.snapshot

@@ -17,6 +17,9 @@ from nearmost.label.tasks import Task, tasks
 from nearmost.label.tasks import task as task_named
 from nearmost.label.weak import weak_cells
 
+MANY = 20_000
+"""Records; words that more of them hold say little about any, and ranking by them takes longer than anybody waits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -86,7 +89,8 @@ def _ordered(project: Opened, order: str | None, held: Mask, about: Task | None,
         first = rows["record"][np.argsort(-rows["confidence"] if down else rows["confidence"], kind="stable")]
         first = first[np.sort(np.unique(first, return_index=True)[1])].astype(np.int64)
     elif name == "relevance":
-        first = _listed(project, f"{WORDS} ORDER BY rank", text)
+        many = project.database.value(f"SELECT count(*) FROM ({WORDS})", (text,)) > MANY
+        first = _listed(project, WORDS if many else f"{WORDS} ORDER BY rank", text)
     elif name.casefold() not in known:
         raise UnknownKeyError(
             f"order is {order!r}; it must be id, conf, random, relevance or one of {', '.join(kinds)}"

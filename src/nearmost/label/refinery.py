@@ -12,8 +12,9 @@ import numpy as np
 
 from nearmost.errors import InputError
 from nearmost.label import annotations as by_hand
-from nearmost.label import journal, records, runs, tasks, vectors, weak
+from nearmost.label import journal, lookups, records, runs, tasks, vectors, weak
 from nearmost.label.archives import Archive
+from nearmost.label.knowledge import variable
 from nearmost.label.opened import Opened, n_rows
 from nearmost.label.refinery_slices import add_slices
 from nearmost.label.settings import Kind, Type
@@ -210,17 +211,28 @@ class _Snapshot:
             weak.save_weak(self.project, name, labels, confidence, model="refinery", spans=spans)
 
     def add_lookups(self) -> None:
+        """The lists; a term that is the text of a span was taken from that record, as refinery does it."""
+        taken: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for about in self.tasks.values():
+            if about.kind == "span":
+                for span in by_hand.manual_spans(self.project, about.name):
+                    found = records.record(self.project, span.record)
+                    text = str(found.values[about.attribute or ""])[span.start : span.end]
+                    taken[variable(span.label), text].append(found.key)
         terms: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
         for each in self.document.get("terms_data") or []:
             terms[each["knowledge_base_id"]].append(each)
         for each in self.document.get("knowledge_bases_data") or []:
-            name = "".join(letter if letter.isalnum() or letter in "_-" else "_" for letter in each["name"])
-            lines = [
-                f"{'-' if term['blacklisted'] else ''}{' '.join(str(term['value']).splitlines()).strip()}"
+            name = "".join(letter if letter.isalnum() or letter in " _-" else "_" for letter in each["name"]).strip()
+            held = {
+                value: lookups.Term(
+                    value, bool(term["blacklisted"]), tuple(dict.fromkeys(taken[variable(name), value])),
+                    remark=str(term.get("comment") or ""),
+                )
                 for term in terms[each["id"]]
-            ]
-            path = self.project.folder / "lookups" / f"{name}.txt"
-            path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+                if (value := str(term["value"])).strip()
+            }  # fmt: skip
+            lookups.write(lookups.Lookup(name, tuple(held.values())), self.project.folder / "lookups")
 
     def add_vectors(self) -> list[str]:
         """What could not be taken along."""

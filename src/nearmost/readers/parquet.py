@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -191,3 +192,12 @@ def table_writer(stream: Any) -> Iterator[Callable[[Mapping[str, Sequence[Any]]]
 
 
 KINDS = {"score": pa.float32()}
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    """A table of these rows, all of which have the same names; a column without any value becomes text."""
+    columns = {name: pa.array([row[name] for row in rows]) for name in rows[0]} if rows else {}
+    held = {
+        name: column.cast(pa.string()) if pa.types.is_null(column.type) else column for name, column in columns.items()
+    }
+    pq.write_table(pa.table(held), path)
