@@ -10,10 +10,12 @@ from pathlib import Path
 from nearmost.errors import InputError
 from nearmost.label import annotations as _annotations
 from nearmost.label import archives, journal, opened, querying, refinery, undoing, weak
+from nearmost.label import catalogue as _catalogue
 from nearmost.label import comments as _comments
 from nearmost.label import database as _database
 from nearmost.label import export as _export
 from nearmost.label import records as _records
+from nearmost.label import running as _running
 from nearmost.label import runs as _runs
 from nearmost.label import settings as _settings
 from nearmost.label import slices as _slices
@@ -193,6 +195,16 @@ class Project:
     vectors_are_old = _vectors.vectors_are_old
     index = _vectors.index
     similar = _vectors.similar
+
+    # Heuristics
+    heuristics = _catalogue.heuristics_of
+    heuristic_file = _catalogue.heuristic_file
+    add_heuristic = _catalogue.add_heuristic
+    remove_heuristic = _catalogue.remove_heuristic
+    approve = _catalogue.approve
+    enable = _catalogue.enable
+    run = _running.run
+    preview = _running.preview
 
     # Votes and weak labels
     save_votes = _runs.save_votes

@@ -25,6 +25,8 @@ class Training:
     """The rows that have a label by hand."""
     labels: Sequence[str]
     """Their labels."""
+    n_asked: int
+    """How many rows, from the first, are asked about; the others are only learnt from."""
     folds: int = 5
     seed: int = 0
 

@@ -32,7 +32,7 @@ ANSWERS = 1 << 26, 1 << 12
 """How many bytes may come back: so many, and so many more for each record."""
 BOOT = "import sys; sys.path += {paths!r}; from nearmost.label.isolation.worker import main; main({settings!r})"
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[int, int], object]
 
 
 def run(job: Job, records: Sequence[Values], limits: Limits | None = None, progress: Progress | None = None) -> Outcome:

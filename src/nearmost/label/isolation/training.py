@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from nearmost.errors import InputError
 from nearmost.label.learning import LearningClassifier, LearningExtractor, classes_of
 
-with contextlib.suppress(ImportError):  # what most learners use is loaded before memory is counted; they need not
+with contextlib.suppress(ImportError):  # what most learners use is loaded while that can still look around
     pass
 
 
 def train(learner: type[LearningClassifier], job: dict[str, Any]) -> NDArray[np.float32]:
-    """Probabilities (n_records, n_labels): of a learner trained on all labelled records, and for those themselves of
+    """Probabilities (n_asked, n_labels): of a learner trained on all labelled records, and for those themselves of
     copies that were trained on the others, ``folds`` of them."""
     if issubclass(learner, LearningExtractor):
         raise InputError(
@@ -37,14 +37,16 @@ def train(learner: type[LearningClassifier], job: dict[str, Any]) -> NDArray[np.
             f"{learner.__name__} has {len(records)} labelled records to learn from, of {n_labels} "
             f"label{'s' * (n_labels != 1)}; label by hand some records of at least two labels"
         )
-    soft = _probabilities(learner, vectors, records, labels, np.arange(len(vectors)), names)
+    n_asked = training["n_asked"]
+    soft = _probabilities(learner, vectors, records, labels, np.arange(n_asked), names)
     assert soft is not None
     folds = _folds(labels, training["folds"], training["seed"])
     for fold in range(training["folds"]):
         left_out = folds == fold
-        if left_out.any():
-            judged = _probabilities(learner, vectors, records[~left_out], labels[~left_out], records[left_out], names)
-            soft[records[left_out]] = 1 / len(names) if judged is None else judged
+        asked = records[left_out & (records < n_asked)]
+        if len(asked):
+            judged = _probabilities(learner, vectors, records[~left_out], labels[~left_out], asked, names)
+            soft[asked] = 1 / len(names) if judged is None else judged
     return soft
 
 
