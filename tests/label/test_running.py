@@ -68,7 +68,7 @@ def test_code_that_nobody_approved_is_not_run_and_not_on_import(sports):
     with pytest.raises(InputError, match="has not been approved"):
         sports.preview("Topic", "pulled")
     with pytest.raises(InputError, match="has not been approved"):
-        sports.preview("Topic", "pulled", text=SPORT)
+        sports.preview("Topic", "pulled", source=SPORT)
     sports.approve("Topic", "pulled")
     assert sports.run("Topic")[0].status == "done"
     (folder / "pulled.py").write_text(SPORT + "\n")
@@ -172,16 +172,16 @@ def second(record):
 
 def test_a_preview_keeps_nothing_and_tells_of_each_record(sports):
     code = "def lf(record):\n    return 'Sports' if 'Cup' in record['title'] else 1 / (record['year'] - 2004) and None"
-    seen = sports.preview("Topic", "new", on=["n0", "n1", "n3"], text=code)
+    seen = sports.preview("Topic", "new", on=["n0", "n1", "n3"], source=code)
     assert [each.record.key for each in seen] == ["n0", "n1", "n3"]
     assert [each.votes for each in seen] == [(("Sports", 1.0, -1, -1),), (), ()]
     assert [each.error for each in seen] == [None, "ZeroDivisionError: division by zero", None]
     assert "line 2" in seen[1].traceback
     assert sports.heuristics("Topic") == []
-    assert len(sports.preview("Topic", "new", 4, text=code)) == 4
-    seen = sports.preview("Topic", "new", 2, text="def lf(")
+    assert len(sports.preview("Topic", "new", 4, source=code)) == 4
+    seen = sports.preview("Topic", "new", 2, source="def lf(")
     assert all("SyntaxError" in each.error for each in seen)
-    seen = sports.preview("Topic", "new", on=["n0"], text='kind = "lookup"\nlist = "sports"\nlabel = "Sports"')
+    seen = sports.preview("Topic", "new", on=["n0"], source='kind = "lookup"\nlist = "sports"\nlabel = "Sports"')
     assert seen[0].votes == (("Sports", 1.0, -1, -1),)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,8 +13,9 @@ from typing import Any
 
 from nearmost.errors import InputError, UnknownKeyError
 from nearmost.label import annotations as by_hand
-from nearmost.label import approval, heuristics, knowledge, records, runs, vectors
+from nearmost.label import approval, heuristics, knowledge, runs, vectors
 from nearmost.label import lookups as lists
+from nearmost.label import records as stored
 from nearmost.label.heuristics import HeuristicFile
 from nearmost.label.opened import Opened
 from nearmost.label.runs import Run
@@ -56,26 +58,59 @@ def heuristic_file(project: Opened, task_name: str, name: str) -> HeuristicFile:
     return heuristics.file(project.folder, task(project, task_name).name, name)
 
 
+def source(project: Opened, task_name: str, name: str) -> str:
+    """The text of a heuristic's file: its code, or its settings as TOML. Raises UnknownKeyError."""
+    return heuristic_file(project, task_name, name).text
+
+
 def add_heuristic(project: Opened, task_name: str, name: str, what: str | Mapping[str, Any]) -> HeuristicInfo:
     """The heuristic whose file was written: code, or the settings of a kind that needs none, as a mapping or as TOML.
 
     Whoever calls this has the code in hand, so it is approved. A heuristic of this name gets the new text and keeps
     its votes, which are stale then.
     """
+    made = save_source(project, task_name, name, what)
+    if made.kind in heuristics.CODE:
+        approval.approve(made.text)
+    return _known(project, task(project, task_name), name)
+
+
+def save_source(project: Opened, task_name: str, name: str, what: str | Mapping[str, Any]) -> HeuristicInfo:
+    """As ``add_heuristic``, but without approval: code is not run before ``approve``."""
     about = task(project, task_name)
-    if isinstance(what, str):
-        is_code = not what.lstrip().startswith("kind")
-        text = what
-    else:
-        heuristics.checked(what)
-        is_code, text = False, _toml(what)
-    if not is_code:
+    text = what if isinstance(what, str) else _toml(what)
+    suffix = heuristics.suffix_of(text)
+    if suffix == ".toml":
         _check(project, about, heuristics.of(text, Path(f"{name}.toml"), about.name))
-    made = heuristics.write(project.folder, about.name, name, text, ".py" if is_code else ".toml")
-    if is_code:
-        approval.approve(text)
+    made = heuristics.write(project.folder, about.name, name, text, suffix)
     runs.register(project, about.name, name, made.kind, str(made.path.relative_to(project.folder)))
-    return next(info for info in _of_task(project, about) if info.name == name)
+    return _known(project, about, name)
+
+
+def add_region(
+    project: Opened,
+    task_name: str,
+    name: str,
+    label: str,
+    *,
+    records: Iterable[int | str] | None = None,
+    radius: float | None = None,
+    polygon: Sequence[Sequence[float]] | None = None,
+) -> HeuristicInfo:
+    """A heuristic that gives a label to all records in a part of the space of vectors.
+
+    That is a ball around some ``records``, which reaches to the farthest of them or to ``radius`` (1 - cosine), or
+    what lies within a ``polygon`` on the map of the project, whose corners are (x, y).
+    """
+    settings: dict[str, Any] = {"kind": "region", "label": label}
+    if records is not None:
+        settings["around"] = [stored.record(project, each).key for each in records]
+    if radius is not None:
+        settings["radius"] = float(radius)
+    if polygon is not None:
+        settings["polygon"] = [[float(x), float(y)] for x, y in polygon]
+    heuristics.checked(settings)
+    return add_heuristic(project, task_name, name, settings)
 
 
 def approve(project: Opened, task_name: str, name: str) -> None:
@@ -112,7 +147,7 @@ def fingerprint(project: Opened, about: Task, file: HeuristicFile, known: Mappin
     parts: dict[str, Any] = {
         "text": file.text,
         "task": [about.kind, about.attribute, about.names],
-        "records": records.version(project),
+        "records": stored.version(project),
     }
     if file.is_code:
         parts["lists"] = {name: known[name].values for name in knowledge.imported(file.text, known)}
@@ -172,6 +207,17 @@ def _of_task(project: Opened, about: Task) -> list[HeuristicInfo]:
             HeuristicInfo(about.name, name, file.kind, path, enabled, approved, stale, last, file.text)
         )  # fmt: skip
     return infos
+
+
+def usable_files(project: Opened, about: Task) -> list[HeuristicFile]:
+    """What the files of a task's heuristics say, without those that cannot be used."""
+    folder = project.folder / heuristics.FOLDER / about.name
+    found = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if _is_ours(path):
+            with contextlib.suppress(InputError):
+                found.append(heuristics.read(path, about.name))
+    return found
 
 
 def _is_ours(path: Path) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -35,7 +36,7 @@ SETTINGS: dict[str, dict[str, tuple[type, ...]]] = {
         "case_sensitive": (bool,),
     },
     "zeroshot": {"descriptions": (dict,), "min_confidence": (int, float), "labels": (list,)},
-    "region": {"label": (str,), "around": (list,), "score": (int, float), "polygon": (list,)},
+    "region": {"label": (str,), "around": (list,), "radius": (int, float), "polygon": (list,)},
     "import": {"source": (str,)},
 }
 """What a .toml of each kind may say."""
@@ -120,6 +121,11 @@ def checked(settings: Mapping[str, Any]) -> Kind:
     if kind == "region" and ("around" in settings) == ("polygon" in settings):
         raise InputError("a region is either around records or a polygon; say one of the two")
     return kind  # type: ignore[no-any-return]
+
+
+def suffix_of(text: str) -> str:
+    """How a file with this text is called: settings begin with ``kind``, everything else is code."""
+    return ".toml" if re.match(r"(\s*#[^\n]*\n)*\s*kind\s*=", text) else ".py"
 
 
 def write(folder: Path, task: str, name: str, text: str, suffix: str) -> HeuristicFile:

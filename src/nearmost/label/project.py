@@ -21,8 +21,10 @@ from nearmost.label import settings as _settings
 from nearmost.label import slices as _slices
 from nearmost.label import snapshot as _snapshot
 from nearmost.label import tasks as _tasks
+from nearmost.label import terms as _terms
 from nearmost.label import vectors as _vectors
 from nearmost.label.database import Database
+from nearmost.label.lookups import Lookup
 from nearmost.label.settings import Settings, Type
 from nearmost.label.slices import Slice
 from nearmost.label.tasks import Task
@@ -142,6 +144,11 @@ class Project:
         return _tasks.tasks(self)
 
     @property
+    def lookups(self) -> dict[str, Lookup]:
+        """The lookup lists, by name, as their files have them now."""
+        return _catalogue.lookups_of(self)
+
+    @property
     def slices(self) -> list[Slice]:
         """The saved slices, by name."""
         return _slices.slices(self)
@@ -198,13 +205,25 @@ class Project:
 
     # Heuristics
     heuristics = _catalogue.heuristics_of
-    heuristic_file = _catalogue.heuristic_file
+    source = _catalogue.source
+    save_source = _catalogue.save_source
     add_heuristic = _catalogue.add_heuristic
+    add_region = _catalogue.add_region
     remove_heuristic = _catalogue.remove_heuristic
     approve = _catalogue.approve
     enable = _catalogue.enable
     run = _running.run
     preview = _running.preview
+
+    # Lookup lists
+    lookup = _terms.lookup
+    save_lookup = _terms.save_lookup
+    remove_lookup = _terms.remove_lookup
+    add_terms = _terms.add_terms
+    harvest = _terms.harvest
+    strike = _terms.strike
+    term_statistics = _terms.term_statistics
+    highlights = _terms.highlights
 
     # Votes and weak labels
     save_votes = _runs.save_votes

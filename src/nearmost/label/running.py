@@ -107,23 +107,23 @@ def preview(
     n: int = 10,
     *,
     on: Literal["random", "conflicts"] | Iterable[int | str] = "random",
-    text: str | None = None,
+    source: str | None = None,
     limits: Limits | None = None,
     seed: int | None = None,
 ) -> list[Preview]:
     """What a heuristic says of some records: n at random, n on which others disagree, or those that are named.
 
-    Nothing is kept. ``text`` is tried in the place of what the file says: code that an editor holds and has not saved.
+    Nothing is kept. ``source`` is tried in the place of what the file says: code that is not saved yet.
     An error on one record is told beside it, and the others are asked all the same.
     """
     about = task(project, task_name)
-    if text is None:
+    if source is None:
         file = catalogue.heuristic_file(project, about.name, name)
     else:
-        suffix = ".toml" if text.lstrip().startswith("kind") else ".py"
-        file = heuristics.of(text, project.folder / heuristics.FOLDER / about.name / f"{name}{suffix}", about.name)
-    saved = text is None or any(
-        info.name == name and info.text == text for info in catalogue.heuristics_of(project, about.name)
+        path = project.folder / heuristics.FOLDER / about.name / f"{name}{heuristics.suffix_of(source)}"
+        file = heuristics.of(source, path, about.name)
+    saved = source is None or any(
+        info.name == name and info.text == source for info in catalogue.heuristics_of(project, about.name)
     )
     if file.is_code and saved and not approval.is_approved(file.text):
         raise InputError(_not_approved(about, file))
