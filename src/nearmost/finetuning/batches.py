@@ -41,9 +41,7 @@ def batches(
         yield Batch(rows, _with(rows, rows, negatives))
 
 
-def _of_pairs(
-    examples: Examples, size: int, generator: np.random.Generator, negatives: Ints | None
-) -> Iterator[Batch]:
+def _of_pairs(examples: Examples, size: int, generator: np.random.Generator, negatives: Ints | None) -> Iterator[Batch]:
     pairs = generator.permutation(examples.pairs)
     for start in range(0, len(pairs), size):
         anchors, partners = generator.permuted(pairs[start : start + size], axis=1).T

@@ -58,7 +58,12 @@ class Examples:
         if table.ndim != 2 or table.shape[1] not in (2, 3) or table.dtype.kind not in "iuf" or len(table) == 0:
             raise ShapeError(f"pairs have shape {table.shape}; they must be (p, 2) row numbers, or (p, 3) with 1 or 0")
         ends = table[:, :2].astype(np.int64)
-        if (ends != table[:, :2]).any() or ends.min() < 0 or ends.max() >= len(array) or (ends[:, 0] == ends[:, 1]).any():
+        if (
+            (ends != table[:, :2]).any()
+            or ends.min() < 0
+            or ends.max() >= len(array)
+            or (ends[:, 0] == ends[:, 1]).any()
+        ):
             raise InputError(f"pairs must name two different rows each, from 0 to {len(array) - 1}")
         alike = np.ones(len(ends), bool) if table.shape[1] == 2 else table[:, 2] >= 0.5
         sure = _weights(confidence, len(ends), "confidence")
@@ -73,7 +78,7 @@ class Examples:
     @property
     def dim(self) -> int:
         """Columns."""
-        return self.rows.shape[1]
+        return int(self.rows.shape[1])
 
     def split(self, share: float, generator: np.random.Generator) -> tuple[Examples, Examples]:
         """(to learn from, to validate with): this share of each group's rows, or of the groups where they are small.

@@ -33,6 +33,8 @@ class Head:
     forward: Callable[[Mapping[str, Floats], Floats], Floats]
     backward: Callable[[Mapping[str, Floats], Floats, Floats], Arrays]
     """(arrays, rows, derivative by what ``forward`` gave) -> derivative by each array."""
+    rate: float
+    """How long Adam's steps are: what nearly stands still, behind a closed gate, takes longer ones."""
 
 
 def _linear_start(rows: Floats, dim: int, generator: np.random.Generator) -> Arrays:
@@ -116,10 +118,10 @@ def _sigmoid(values: Floats) -> Floats:
 
 
 HEADS = {
-    "linear": Head(_linear_start, _linear, _linear_back),
-    "skip": Head(_skip_start, _skip, _skip_back),
-    "gated": Head(_gated_start, _gated, _gated_back),
-    "mlp": Head(_mlp_start, _mlp, _mlp_back),
+    "linear": Head(_linear_start, _linear, _linear_back, 3e-4),
+    "skip": Head(_skip_start, _skip, _skip_back, 3e-3),
+    "gated": Head(_gated_start, _gated, _gated_back, 3e-2),
+    "mlp": Head(_mlp_start, _mlp, _mlp_back, 3e-4),
 }
 """linear: W x + b. skip: x + sigmoid(g) (W x + b). gated: x tanh(g). mlp: x + sigmoid(g) (W2 relu(W1 x + b1) + b2)."""
 

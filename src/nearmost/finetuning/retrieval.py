@@ -65,7 +65,7 @@ def chosen_queries(codes: NDArray[np.int64], n: int, seed: int) -> NDArray[np.in
     return np.sort(np.random.default_rng(seed).choice(known, n, replace=False))
 
 
-def retrieve(
+def evaluate_retrieval(
     rows: ArrayLike, groups: Any, *, queries: int | ArrayLike = QUERIES, ks: Sequence[int] = KS, seed: int = 0
 ) -> Retrieval:
     """How well the rows of a group find each other: each query against all other rows, exactly.
@@ -84,9 +84,9 @@ def retrieve(
 def measured(
     rows: NDArray[np.float32], codes: NDArray[np.int64], asked: NDArray[np.int64], ks: Sequence[int] = KS
 ) -> Retrieval:
-    """What ``retrieve`` gives, of rows whose groups are numbers already; -1 is no group."""
-    if len(asked) and not (0 <= asked.min() and asked.max() < len(rows)):
-        raise InputError(f"queries name row {asked.max()} and there are {len(rows)} rows")
+    """What ``evaluate_retrieval`` gives, of rows whose groups are numbers already; -1 is no group."""
+    if len(asked) and (asked.min() < 0 or asked.max() >= len(rows)):
+        raise InputError(f"queries name row {int(asked.max())} or {int(asked.min())}, and there are {len(rows)} rows")
     if any(k < 1 for k in ks):
         raise InputError(f"ks is {list(ks)}; every k must be at least 1")
     same = np.bincount(codes[codes >= 0], minlength=1)
@@ -148,7 +148,7 @@ def _measures(
 def _reciprocal_ranks(expected: Floats, sums: Floats, first: NDArray[np.bool_]) -> Floats:
     """The mean of 1 / (place of the first right row) over the orders of rows with equal scores."""
     hit = (expected > 0).argmax(axis=1)
-    ranks = 1 / (hit + 1.0)
+    ranks: Floats = 1 / (hit + 1.0)
     for query in np.flatnonzero(expected[np.arange(len(hit)), hit] < 1):
         start = hit[query]
         later = np.flatnonzero(first[query, start + 1 :])

@@ -15,23 +15,28 @@ from nearmost.finetuning.examples import Examples
 from nearmost.finetuning.heads import Arrays, Head, unit, unit_back
 from nearmost.finetuning.losses import Loss
 from nearmost.finetuning.memory import Memory
-from nearmost.finetuning.retrieval import chosen_queries, measured
+from nearmost.finetuning.retrieval import QUERIES, chosen_queries, measured
 
 Floats = NDArray[Any]
 Progress = Callable[[int, int], object]
+MOST_KEPT = 40
+"""Epochs whose arrays are in memory until it is known which one is chosen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How a head is trained."""
 
-    batch: int = 256
-    rate: float = 1e-3
-    epochs: int = 100
-    patience: int = 5
-    stop_on: str = "r_precision"
-    memory: int = 0
-    queries: int = 500
+    batch: int
+    """Rows in a step."""
+    rate: float | None
+    """Of Adam; None is what suits the head."""
+    epochs: int
+    patience: int
+    stop_on: str
+    """A measure of ``Retrieval``."""
+    memory: int
+    """Embeddings of earlier batches that rows are compared with too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +53,11 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
-    """The arrays of the best epoch, and how it went."""
+    """The arrays of the chosen epoch, and how it went."""
 
     arrays: Arrays
     history: tuple[Epoch, ...]
-    best: int
+    chosen: int
     """The number of the epoch that the arrays are of."""
 
 
@@ -69,29 +74,36 @@ def train(
     watch: Callable[[Epoch], object] | None = None,
     progress: Progress | None = None,
 ) -> Trained:
-    """The head after the epoch that served the rows to validate with best; it ends where ``patience`` epochs have not.
+    """The head of the first epoch that serves the rows to validate with as well as the best one, but for chance.
 
-    Where no epoch is better than none, these are the arrays that training began with.
+    That is, within one standard error of it (Breiman et al. 1984): what later epochs learn is noise in the labels more
+    often than not. Training ends after ``patience`` epochs without a better one. Where none is better than the start,
+    these are the arrays that training began with.
     """
     arrays = head.start(examples.rows, dim, generator)
     learned = dict(arrays)
     if loss.centres:
         learned["centres"] = _centres(examples, head.forward(arrays, examples.rows))
-    steps = Adam(learned, plan.rate)
+    steps = Adam(learned, head.rate if plan.rate is None else plan.rate)
     memory = Memory(plan.memory, dim)
-    asked = chosen_queries(valid.codes, plan.queries, 0)
+    asked = chosen_queries(valid.codes, QUERIES, 0)
     history: list[Epoch] = []
-    best, best_arrays = -1, {}
+    kept: dict[int, Arrays] = {}  # of the epochs that may turn out to be the chosen one
+    best, enough = 0, -np.inf
 
     def judge(number: int, value: float) -> bool:
         """Whether to go on."""
-        nonlocal best, best_arrays
-        served = measured(head.forward(arrays, valid.rows), valid.codes, asked, _ks(plan.stop_on))
-        history.append(Epoch(number, value, served.figures[plan.stop_on]))
+        nonlocal best, enough
+        found = measured(head.forward(arrays, valid.rows), valid.codes, asked, _ks(plan.stop_on)).values[plan.stop_on]
+        history.append(Epoch(number, value, float(found.mean())))
+        if number == 0 or history[-1].value > history[best].value:
+            best, enough = number, history[-1].value - float(found.std()) / len(found) ** 0.5
+            for epoch in [epoch for epoch in kept if history[epoch].value < enough]:
+                del kept[epoch]
+        if history[-1].value >= enough and len(kept) < MOST_KEPT:
+            kept[number] = {name: array.copy() for name, array in arrays.items()}
         if watch is not None:
             watch(history[-1])
-        if best < 0 or history[-1].value > history[best].value:
-            best, best_arrays = number, {name: array.copy() for name, array in arrays.items()}
         if progress is not None:
             progress(number, plan.epochs)
         return number - best < plan.patience
@@ -110,7 +122,8 @@ def train(
             break
     if progress is not None:
         progress(plan.epochs, plan.epochs)
-    return Trained(best_arrays, tuple(history), best)
+    chosen = min(kept)
+    return Trained(kept[chosen], tuple(history), chosen)
 
 
 def _to_centres(

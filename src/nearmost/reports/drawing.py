@@ -34,6 +34,25 @@ def pictures(document: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     return drawn
 
 
+def curves(lines: Mapping[str, Mapping[int, float]], x_name: str, y_name: str) -> str:
+    """Shares by a number that grows by factors, one or two lines; the first is drawn as what was there before."""
+    xs = sorted({at for line in lines.values() for at in line})
+    x, y = (
+        _scale(math.log(xs[0]), math.log(max(xs[-1], xs[0] + 1)), LEFT, WIDTH - RIGHT),
+        _scale(0, 1, HEIGHT - BOTTOM, TOP),
+    )
+    ticks = {math.log(at): f"{at:,}" for at in xs if str(at).rstrip("0") == "1"}
+    parts = [_axes(x, y, ticks, _shares(0), x_name, y_name)]
+    for number, (name, line) in enumerate(lines.items()):
+        last = number == len(lines) - 1
+        points = [(x(math.log(at)), y(share)) for at, share in line.items()]
+        parts.append(_line(points, "line" if last else "ideal"))
+        for point, (at, share) in zip(points, line.items(), strict=True):
+            parts.append(_dot(*point, 4 if last else 3, f"{name}, {at:,}: {share:.4f}", "dot" if last else "dot faint"))
+        parts.append(_text(x(math.log(xs[0])) + 8, y(0.06 + 0.06 * number), name, "value start" if last else "start"))
+    return _svg(parts, f"{y_name} by {x_name}")
+
+
 def bar(share: float) -> str:
     """A small bar of this length, from 0 to 1."""
     return f'<svg class="bar" viewBox="0 0 60 8" aria-hidden="true"><rect width="{60 * share:.1f}" height="8"/></svg>'
@@ -140,8 +159,8 @@ def _line(points: Sequence[Point], kind: str = "line") -> str:
     return f'<path class="{kind}" d="M{"L".join(f"{x:.1f} {y:.1f}" for x, y in points)}"/>'
 
 
-def _dot(x: float, y: float, radius: float, says: str) -> str:
-    return f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"><title>{escape(says)}</title></circle>'
+def _dot(x: float, y: float, radius: float, says: str, kind: str = "dot") -> str:
+    return f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"><title>{escape(says)}</title></circle>'
 
 
 def _text(x: float, y: float, text: str, kind: str = "") -> str:

@@ -35,15 +35,24 @@ FEW = 8
 
 def page(document: Document, outcomes: Outcomes, title: str) -> str:
     """The whole page; ``document`` is what ``Report.plain`` gives."""
-    folder = files("nearmost.reports")
-    style, script = (folder.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    policy = (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
     classes = block(outcomes)
     body = [_summary(document), _pictures(document), _matrix(document, outcomes, classes), _pairs(document, outcomes)]
     body.append(_classes(document))
+    says = f"{counted(len(outcomes), 'row')}, {counted(len(outcomes.labels), 'class')}"
+    return frame(title, says, "".join(body), data=_data(outcomes, classes))
+
+
+def frame(title: str, says: str, body: str, *, data: str | None = None) -> str:
+    """A page around this markup, with the house's style; with ``data``, JSON, also the script that opens lists."""
+    folder = files("nearmost.reports")
+    style, script = (folder.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    run = "" if data is None else f"script-src '{_hash(script)}'; "
+    policy = f"default-src 'none'; style-src '{_hash(style)}'; {run}base-uri 'none'; form-action 'none'"
+    lists = f"""<aside id="list" hidden aria-live="polite"></aside>
+<noscript><p>Without JavaScript the texts behind the confusions cannot be opened, and tables not sorted.</p></noscript>
+<script type="application/json" id="data">{data}</script>
+<script>{script}</script>
+"""
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -56,15 +65,11 @@ def page(document: Document, outcomes: Outcomes, title: str) -> str:
 </head>
 <body>
 <header><h1>{escape(title)}</h1>
-<p>{counted(len(outcomes), "row")}, {counted(len(outcomes.labels), "class")}</p></header>
+<p>{says}</p></header>
 <main>
-{"".join(body)}
+{body}
 </main>
-<aside id="list" hidden aria-live="polite"></aside>
-<noscript><p>Without JavaScript the texts behind the confusions cannot be opened, and tables not sorted.</p></noscript>
-<script type="application/json" id="data">{_data(outcomes, classes)}</script>
-<script>{script}</script>
-</body>
+{"" if data is None else lists}</body>
 </html>
 """
 

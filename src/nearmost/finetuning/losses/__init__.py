@@ -7,8 +7,10 @@ gives its value and the derivative by every cosine; where cosines come from is t
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from nearmost.errors import InputError
@@ -42,8 +44,23 @@ LOSSES = {
 }
 
 
-def loss_named(name: str) -> Loss:
-    """The loss of this name. Raises InputError listing the known ones."""
+def loss_named(spec: str) -> Loss:
+    """The loss of this spec: a name, and perhaps numbers of its own, as in ``arcface:margin=0.3,scale=32``.
+
+    Raises InputError listing the known names, or the numbers that the loss has.
+    """
+    name, _, options = spec.partition(":")
     if name not in LOSSES:
-        raise InputError(f"loss is {name!r}; it must be one of {', '.join(LOSSES)}")
-    return LOSSES[name]
+        raise InputError(f"loss is {spec!r}; it must be one of {', '.join(LOSSES)}")
+    loss = LOSSES[name]
+    known = [each.name for each in inspect.signature(loss.value).parameters.values() if each.kind is each.KEYWORD_ONLY]
+    given: dict[str, float] = {}
+    for option in filter(None, options.split(",")):
+        field, _, number = option.partition("=")
+        try:
+            given[field] = float(number)
+        except ValueError:
+            given[field] = 0.0
+        if field not in known or not 0 < given[field] < 1e6:
+            raise InputError(f"loss {spec!r}: {option!r} is not understood; {name} has {', '.join(known)}, above 0")
+    return Loss(spec, partial(loss.value, **given), loss.centres)

@@ -22,7 +22,7 @@ def circle(
     The optimum of a positive is 1 + margin and that of a negative -margin. The factors of how far a cosine is from its
     optimum are held fixed when the derivative is taken, as in the paper. Anchors without either do not count.
     """
-    counts = positive.any(axis=1) & negative.any(axis=1)
+    counts = np.logical_and(positive.any(axis=1), negative.any(axis=1))
     share = _shares(weights, counts).astype(scores.dtype)
     pull = np.maximum(1 + margin - scores, 0)
     push = np.maximum(scores + margin, 0)
