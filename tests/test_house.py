@@ -70,7 +70,7 @@ FLOORS = [
         "joining",
         "pairs",
     },
-    {"stdlib_docs", "compat", "classify", "label"},
+    {"stdlib_docs", "compat", "classify", "label", "finetuning"},
     {"pipeline"},
     {"bench"},
     {"plots"},

@@ -31,6 +31,7 @@ from nearmost.errors import (
     UnknownKeyError,
 )
 from nearmost.evaluate import AnalogyScores, PairScores, SectionScore, evaluate_analogies, evaluate_pairs
+from nearmost.finetuning import Retrieval, RetrievalComparison, compare_retrieval, evaluate_retrieval, finetune
 from nearmost.index import Index
 from nearmost.joining import Pairs, join
 from nearmost.merging import merge
@@ -81,6 +82,8 @@ __all__ = [
     "Projection",
     "ReadError",
     "Report",
+    "Retrieval",
+    "RetrievalComparison",
     "Robustness",
     "SectionScore",
     "ShapeError",
@@ -92,8 +95,11 @@ __all__ = [
     "Vectors",
     "classify_stream",
     "clean",
+    "compare_retrieval",
     "evaluate_analogies",
     "evaluate_pairs",
+    "evaluate_retrieval",
+    "finetune",
     "index_corpus",
     "join",
     "load_encoder",

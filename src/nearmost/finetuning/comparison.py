@@ -28,7 +28,7 @@ Limits = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Comparison:
+class RetrievalComparison:
     """How much nearer rows of a group came. ``print(comparison)`` shows the most important; ``save`` writes all of it.
 
     ``changes`` has limits of every figure's change, by bootstrap over the queries.
@@ -98,7 +98,7 @@ class Comparison:
 
     def __repr__(self) -> str:
         before, after = self.figures["r_precision"]
-        return f"<Comparison of {len(self.before.queries)} queries, R-precision {before:.4f} to {after:.4f}>"
+        return f"<RetrievalComparison of {len(self.before.queries)} queries, R-precision {before:.4f} to {after:.4f}>"
 
     def json(self) -> str:
         """All figures, groups, warnings and what moved, as one JSON document."""
@@ -165,8 +165,8 @@ def compare_retrieval(
     seed: int = 0,
     samples: int = 1000,
     level: float = 0.95,
-) -> Comparison:
-    """How well rows of a group find each other in two embeddings of the same rows: a Comparison.
+) -> RetrievalComparison:
+    """How well rows of a group find each other in two embeddings of the same rows: a RetrievalComparison.
 
     ``before`` (n, dim), ``after`` (n, any dim) and ``groups``, a label a row ("" or None for none), should be of rows
     that training has not seen. ``queries`` of them, drawn with ``seed``, are asked in both. The linear probe learns
@@ -195,7 +195,7 @@ def compare_retrieval(
     worst = [place for place in order[:MOST_MOVED].tolist() if gain[place] < 0]
     seen = [side.values[measure] for side in found]
     both = ((seen[0], seen[1]), (near[0], near[1]))
-    return Comparison(
+    return RetrievalComparison(
         before=found[0],
         after=found[1],
         labels=tuple(names),

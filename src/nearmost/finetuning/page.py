@@ -14,7 +14,7 @@ Document = Mapping[str, Any]
 
 
 def page(document: Document, warned: Sequence[str], title: str) -> str:
-    """The whole page; ``document`` is what ``Comparison.plain`` gives."""
+    """The whole page; ``document`` is what ``RetrievalComparison.plain`` gives."""
     body = [_warnings(warned), _summary(document), _pictures(document), _figures(document), _classes(document)]
     body += [
         _moved(document["gained"], "Gained most", "These queries have more of their own group near them than before."),

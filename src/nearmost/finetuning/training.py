@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost.finetuning.adam import Adam
-from nearmost.finetuning.batches import batches
+from nearmost.finetuning.batches import Batch, batches
 from nearmost.finetuning.examples import Examples
 from nearmost.finetuning.heads import Arrays, Head, unit, unit_back
 from nearmost.finetuning.losses import Loss
@@ -19,6 +19,8 @@ from nearmost.finetuning.retrieval import QUERIES, chosen_queries, measured
 
 Floats = NDArray[Any]
 Progress = Callable[[int, int], object]
+LEAST_STEPS = 16
+"""Steps of an epoch; a few hundred examples are looked at several times in one."""
 MOST_KEPT = 40
 """Epochs whose arrays are in memory until it is known which one is chosen."""
 
@@ -111,7 +113,7 @@ def train(
     judge(0, float("nan"))
     for number in range(1, plan.epochs + 1):
         values = []
-        for batch in batches(examples, plan.batch, generator, negatives):
+        for batch in _epoch(examples, plan.batch, generator, negatives):
             if loss.centres:
                 value, gradients = _to_centres(examples, batch.anchors, head, loss, learned)
             else:
@@ -124,6 +126,17 @@ def train(
         progress(plan.epochs, plan.epochs)
     chosen = min(kept)
     return Trained(kept[chosen], tuple(history), chosen)
+
+
+def _epoch(
+    examples: Examples, size: int, generator: np.random.Generator, negatives: NDArray[np.int64] | None
+) -> Iterator[Batch]:
+    """All examples once, or as often as it takes to make enough steps for a difference to be seen."""
+    done = 0
+    while done < LEAST_STEPS:
+        for batch in batches(examples, size, generator, negatives):
+            done += 1
+            yield batch
 
 
 def _to_centres(

@@ -59,9 +59,10 @@ def finetune(
     ``memory`` so many embeddings of earlier batches; both are for losses without centres.
 
     ``valid``, a share of the rows (whole groups where they are small) or (rows, groups), is held out: after each of at
-    most ``epochs`` looks at the rest, ``stop_on`` is measured there; training ends after ``patience`` without a better
-    one, and the first epoch within a standard error of the best is taken. ``watch(epoch)`` sees each. The same
-    arguments give the same projection on the same machine. ``progress(done, total)`` counts texts, then epochs.
+    most ``epochs`` looks at the rest (of 16 steps at least) ``stop_on`` is measured there. Training ends after
+    ``patience`` without a better one, and the first epoch within a standard error of the best is taken.
+    ``watch(epoch)`` sees each. The same arguments give the same projection on the same machine.
+    ``progress(done, total)`` counts texts, then epochs.
     """
     learn = loss_named(loss or ("arcface" if pairs is None else "mnrl"))
     kind = head_named(head)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 Document = Mapping[str, Any]
-"""What ``Comparison.plain`` gives."""
+"""What ``RetrievalComparison.plain`` gives."""
 MOST = 12
 NAMES = {"r_precision": "R-precision", "mrr": "MRR"}
 
@@ -44,10 +44,10 @@ def warnings(document: Document, fall: float) -> list[str]:
 
 def _figures(document: Document) -> Iterable[str]:
     asked = f"{document['n_queries']:,} queries among {document['n_rows']:,} rows"
-    yield f"{asked:<36}{'before':>8}{'after':>9}   {document['level']:.0%} limits of the change"
+    yield f"{asked:<36}{'before':>8}{'after':>9}  {document['level']:.0%} limits of the change"
     for name, row in document["figures"].items():
         low, high = row["change"]
-        yield f"{name_of(name):<36}{row['before']:>8.4f}{row['after']:>9.4f}   {low:+.4f} to {high:+.4f}"
+        yield f"{name_of(name):<36}{row['before']:>8.4f}{row['after']:>9.4f}  {low:+.4f} to {high:+.4f}"
 
 
 def _others(document: Document) -> Iterable[str]:
@@ -62,12 +62,12 @@ def _classes(document: Document) -> Iterable[str]:
     classes = sorted(document["classes"], key=lambda each: each["after"] - each["before"])
     shown = classes if len(classes) <= MOST else classes[: MOST // 2] + classes[-MOST // 2 :]
     title = "R-precision of" if len(shown) == len(classes) else f"R-precision of {len(shown)} of {len(classes)} groups"
-    yield f"{title:<36}{'before':>8}{'after':>9}   {'limits of the change':<22}{'queries':>7}"
+    yield f"{title:<36}{'before':>8}{'after':>9}  {'limits':<18}{'queries':>7}"
     for each in shown:
         low, high = each["change"]
         name = _cut(each["label"] + (" (not in training)" if each["unseen"] else ""))
         limits = f"{low:+.4f} to {high:+.4f}"
-        yield f"{name:<36}{each['before']:>8.4f}{each['after']:>9.4f}   {limits:<22}{each['queries']:>7,}"
+        yield f"{name:<36}{each['before']:>8.4f}{each['after']:>9.4f}  {limits:<18}{each['queries']:>7,}"
 
 
 def _cut(label: str) -> str:
