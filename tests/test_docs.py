@@ -40,7 +40,10 @@ VERBS = (
     "join",
     "bench",
     "demo",
+    "label",
 )
+BELOW = [(verb, name) for verb in ("label",) for name in app[verb] if not name.startswith("-")]
+"""Verbs of verbs: ``nearmost label init``."""
 
 
 def members(name: str) -> list[str]:
@@ -95,7 +98,7 @@ def test_every_name_of_a_room_has_its_line(name):
 
 def test_every_name_with_a_line_is_there():
     known = {*nearmost.__all__, *(each for name in nearmost.__all__ for each in members(name)), *nearmost.METRICS}
-    known |= {f"nearmost {verb}" for verb in VERBS} | {*compat_names()}
+    known |= {f"nearmost {verb}" for verb in (*VERBS, *map(" ".join, BELOW))} | {*compat_names()}
     known |= {f"{room.__name__[9:]}.{name}" for room in ROOMS for name in room.__all__}
     assert {name for name in ROWS if not name.startswith("NEARMOST_")} <= known
 
@@ -109,15 +112,18 @@ def test_the_verbs_are_all_verbs():
     assert {name for name in app if not name.startswith("-")} == set(VERBS)
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", [*((verb,) for verb in VERBS), *BELOW], ids=" ".join)
 def test_every_verb_has_its_line_with_every_option(verb):
+    command = app
+    for name in verb:
+        command = command[name]
     options = {
         name
-        for argument in app[verb].assemble_argument_collection()
+        for argument in (command.assemble_argument_collection() if verb not in {(one,) for one, _ in BELOW} else ())
         for name in argument.names
         if name.startswith("-") and not name.startswith("--no-")
     }
-    assert set(re.findall(r"`(-[\w-]+)`", ROWS[f"nearmost {verb}"].rpartition("|")[2])) == options
+    assert set(re.findall(r"`(-[\w-]+)`", ROWS[f"nearmost {' '.join(verb)}"].rpartition("|")[2])) == options
 
 
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError, Parameter
 
-from nearmost.cli import analogy, bench, classify, convert, demo, evaluate, index, inspect, join, merge, search
+from nearmost.cli import analogy, bench, classify, convert, demo, evaluate, index, inspect, join, label, merge, search
 from nearmost.cli.faults import report, sentence
 from nearmost.errors import NearmostError
 
@@ -55,6 +55,7 @@ for verb, arguments, examples in (
     (demo.demo, "[QUESTION...] [OPTIONS]", demo.EXAMPLES),
 ):
     app.command(verb, usage=f"Usage: nearmost {verb.__name__} {arguments}", help_epilogue=examples)
+app.command(label.app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

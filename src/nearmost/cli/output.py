@@ -73,6 +73,27 @@ def _score(score: float) -> str:
     return f"{score:.4f}" if score == 0 or 1e-3 <= abs(score) < 1e6 else f"{score:.4g}"
 
 
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Columns under headings, numbers to the right; the last column is cut off where the line ends."""
+    from rich.cells import cell_len, set_cell_size
+
+    cells = [[printable("" if value is None else str(value)) for value in row] for row in rows]
+    numbers = [
+        bool(rows) and all(isinstance(row[column], int | float | None) for row in rows)
+        for column in range(len(headings))
+    ]
+    widths = [max(cell_len(row[column]) for row in [list(headings), *cells]) for column in range(len(headings))]
+    room = shutil.get_terminal_size((WIDTH, 24)).columns - sum(widths[:-1]) - 2 * (len(widths) - 1)
+    widths[-1] = min(widths[-1], max(room, 20))
+    for row in [list(headings), *cells]:
+        parts = []
+        for text, width, number in zip(row, widths, numbers, strict=True):
+            long = cell_len(text) > width
+            kept = set_cell_size(text, width - 1) + "…" if long else text
+            parts.append(" " * (width - cell_len(kept)) + kept if number else kept + " " * (width - cell_len(kept)))
+        print("  ".join(parts).rstrip())
+
+
 def print_facts(facts: Mapping[str, str]) -> None:
     """Names and values, one pair a line."""
     width = max(map(len, facts))

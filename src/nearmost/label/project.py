@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nearmost.errors import InputError
 from nearmost.label import annotations as _annotations
-from nearmost.label import archives, journal, opened, querying, refinery, undoing, weak
+from nearmost.label import archives, journal, opened, querying, refinery, summary, undoing, weak
 from nearmost.label import catalogue as _catalogue
 from nearmost.label import comments as _comments
 from nearmost.label import database as _database
@@ -134,6 +134,11 @@ class Project:
         return opened.n_rows(self)
 
     @property
+    def key(self) -> list[str] | None:
+        """The attributes that tell records apart; empty where they are numbered, None before there are any."""
+        return None if self.settings.key is None else list(self.settings.key)
+
+    @property
     def attributes(self) -> dict[str, Type]:
         """Name to type of what records hold."""
         return dict(self.settings.attributes)
@@ -165,6 +170,8 @@ class Project:
 
     def __repr__(self) -> str:
         return f"<Project {self.name!r} in {self._folder}>"
+
+    info = summary.info
 
     # Records
     add_records = _records.add_records

@@ -1,0 +1,95 @@
+"""``nearmost label`` does what the library does, and says what it did."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from nearmost.cli import main
+from nearmost.label import Project
+
+
+@pytest.fixture
+def folder(tmp_path, capsys):
+    (tmp_path / "rows.csv").write_text("id,title,year\n1,Cup final goes on,2003\n2,Oil rises,2004\n3,Oil falls,2005\n")
+    where = str(tmp_path / "news")
+    assert main(["label", "init", where, "--task", "Topic", "--labels", "World,Sports"]) == 0
+    assert main(["label", "import", where, str(tmp_path / "rows.csv")]) == 0
+    assert "3 new, 0 brought up to date, 0 as they were" in capsys.readouterr().out
+    return where
+
+
+def run(capsys, *arguments):
+    status = main(["label", *arguments])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_a_record_is_labelled_found_and_taken_back(folder, capsys):
+    assert run(capsys, "annotate", folder, "Topic", "1", "Sports") == (
+        0, "annotate record 1, task Topic, label Sports\n", "",
+    )  # fmt: skip
+    status, out, _ = run(capsys, "browse", folder, "label:none oil", "--order", "-year", "--json")
+    found = json.loads(out)
+    assert (status, found["total"], [each["key"] for each in found["records"]]) == (0, 2, ["3", "2"])
+    assert run(capsys, "browse", folder, "label:Sports", "--save", "done")[1].splitlines() == [
+        "key  text", "1    Cup final goes on", "1 of 1 records",
+    ]  # fmt: skip
+    assert "1 by hand" in run(capsys, "info", folder)[1]
+    run(capsys, "undo", folder)
+    assert run(capsys, "undo", folder)[1] == "undone: annotate record 1, task Topic, label Sports\n"
+    with Project.open(folder) as project:
+        assert (project.manual("Topic") == -1).all()
+
+
+def test_spans_and_several_labels_are_told_on_the_command_line_too(folder, capsys):
+    run(capsys, "task", folder, "Marks", "Thing", "--kind", "span", "--attribute", "title")
+    run(capsys, "task", folder, "Tone", "good,bad", "--kind", "multi")
+    run(capsys, "task", folder, "Tone", "odd")
+    assert run(capsys, "annotate", folder, "Marks", "2", "Thing", "--span", "0:3")[0] == 0
+    assert run(capsys, "annotate", folder, "Tone", "2", "good,odd")[0] == 0
+    with Project.open(folder) as project:
+        assert [(span.start, span.end) for span in project.manual_spans("Marks")] == [(0, 3)]
+        assert project.manual_multi("Tone")[0].tolist()[1] == [True, False, True]
+    assert (
+        "wanted two numbers of characters" in run(capsys, "annotate", folder, "Marks", "2", "Thing", "--span", "x")[2]
+    )
+
+
+def test_a_project_goes_into_a_zip_and_out_again(folder, tmp_path, capsys):
+    pytest.importorskip("sklearn")
+    assert run(capsys, "embed", folder, "--encoder", "lsa:2")[1] == "3 records, 2 dimensions, encoder lsa:2\n"
+    zipped, again, table = (str(tmp_path / name) for name in ("news.zip", "again", "out.csv"))
+    assert run(capsys, "snapshot", folder, zipped)[0] == 0
+    facts = json.loads(run(capsys, "import", again, zipped, "--json")[1])
+    assert (facts["n_records"], facts["vectors"]) == (3, "3 x 2 by lsa:2")
+    assert run(capsys, "similar", again, "2", "-n", "1")[1].split()[2] == "3"
+    assert "3 records, 6 columns" in run(capsys, "export", again, table)[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["browse", "{}", "foo:bar"], 1, "it may ask for label, weak"),
+        (["browse", "nowhere"], 1, "is no project"),
+        (["annotate", "{}", "Topic", "9", "Sports"], 1, "no record has the key '9'"),
+        (["similar", "{}", "1"], 1, "has no vectors yet"),
+        (["similar", "{}"], 2, "KEY, or --text"),
+        (["init", "x", "--task", "T"], 2, "go together"),
+        (["init", "{}"], 1, "is there already"),
+        (["browse", "{}", "--static"], 2, "goes with --save"),
+        (["brows", "{}"], 2, 'Did you mean "browse"'),
+    ],
+)
+def test_what_is_wrong_is_told_on_one_line(folder, capsys, arguments, status, message):
+    found, out, err = run(capsys, *(each.format(folder) for each in arguments))
+    assert (found, out) == (status, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_help_names_every_verb(capsys):
+    assert main(["label", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert all(word in out for word in ("init", "import", "browse", "annotate", "export", "Examples:"))
