@@ -68,6 +68,31 @@ def test_a_project_goes_into_a_zip_and_out_again(folder, tmp_path, capsys):
     assert "3 records, 6 columns" in run(capsys, "export", again, table)[1]
 
 
+def test_code_runs_after_it_was_approved_and_lists_show_their_terms(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("NEARMOST_STATE", str(tmp_path / "state"))
+    (tmp_path / "oil.py").write_text(
+        "from knowledge import oils\n\ndef oil(record):\n    if oils[0] in record['title'].text:\n        return 'World'\n"
+    )
+    assert "Oil   yes" in run(capsys, "terms", folder, "oils", "--add", "Oil,gas")[1]
+    assert run(capsys, "terms", folder)[1].splitlines()[1].split() == ["oils", "2", "0"]
+    run(capsys, "annotate", folder, "Topic", "2", "World")
+    run(capsys, "terms", folder, "oils", "--strike", "gas")
+    shown = json.loads(run(capsys, "terms", folder, "oils", "--json")[1])
+    assert [(one["term"], one["used"], one["records"], one["judged"]) for one in shown] == [
+        ("Oil", "yes", 2, 1), ("gas", "no", 0, 0),
+    ]  # fmt: skip
+    run(capsys, "heuristics", folder, "--add", str(tmp_path / "oil.py"))
+    path = tmp_path / "news" / "heuristics" / "Topic" / "oil.py"
+    path.write_text(path.read_text() + "# changed\n")
+    assert run(capsys, "run", folder)[0] == 1
+    assert "# changed" in run(capsys, "approve", folder, "Topic", "oil")[1]
+    status, out, _ = run(capsys, "run", folder, "--json")
+    assert (status, json.loads(out)[0]["n_votes"]) == (0, 2)
+    assert json.loads(run(capsys, "browse", folder, "hit:oil", "--json")[1])["total"] == 2
+    assert "no" in run(capsys, "heuristics", folder, "--off", "oil")[1].splitlines()[1].split()
+    assert run(capsys, "run", folder, "--stale")[1].splitlines() == ["task  heuristic  status  votes  seconds  error"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [

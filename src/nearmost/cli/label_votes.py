@@ -1,0 +1,191 @@
+"""``nearmost label heuristics``, ``approve``, ``run``, ``terms`` and others: what votes besides people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import CycloptsError, Parameter
+
+from nearmost.cli.label_records import Folder, TaskName
+from nearmost.cli.options import Json
+from nearmost.cli.output import note, print_json, print_table
+from nearmost.cli.steps import step
+
+HEURISTICS = """\
+Examples:
+  nearmost label heuristics news
+  nearmost label heuristics news --add sport_lookup.py
+  nearmost label heuristics news --off sport_lookup
+"""
+APPROVE = """\
+Examples:
+  nearmost label approve news Topic sport_lookup
+"""
+RUN = """\
+Examples:
+  nearmost label run news
+  nearmost label run news sport_lookup
+  nearmost label run news --stale
+"""
+TERMS = """\
+Examples:
+  nearmost label terms news sports
+  nearmost label terms news sports --add "world cup,striker" --strike match
+"""
+
+
+def heuristics(
+    folder: Folder,
+    /,
+    *,
+    task: TaskName = None,
+    add: Annotated[
+        str | None, Parameter(metavar="FILE", help="Take this .py or .toml into the project; its code is approved.")
+    ] = None,
+    on: Annotated[str | None, Parameter(metavar="NAME", help="Let weak supervision count this one.")] = None,
+    off: Annotated[str | None, Parameter(metavar="NAME", help="Let it not count this one.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the heuristics of a project: of which kind they are, approved, on or off, and whether they are stale."""
+    from nearmost.label import Project
+
+    with Project.open(folder) as project:
+        about = project.task(task).name
+        if add is not None:
+            project.add_heuristic(about, Path(add).stem, Path(add).read_text(encoding="utf-8"))
+        for name, state in ((on, True), (off, False)):
+            if name is not None:
+                project.enable(about, name, state)
+        found = project.heuristics(task)
+        rows = [
+            {
+                "task": each.task,
+                "name": each.name,
+                "kind": each.kind,
+                "on": each.enabled,
+                "approved": each.approved,
+                "stale": each.stale,
+                "n_votes": None if each.last_run is None else each.last_run.n_votes,
+                "status": each.problem or (None if each.last_run is None else each.last_run.status),
+            }
+            for each in found
+        ]
+    if as_json:
+        print_json(rows)
+        return
+    shown = [{**row, **{name: "yes" if row[name] else "no" for name in ("on", "approved", "stale")}} for row in rows]
+    headings = ["task", "name", "kind", "on", "approved", "stale", "votes", "last run"]
+    print_table(headings, [[*list(row.values())[:-1], row["status"] or "none yet"] for row in shown])
+
+
+def approve(
+    folder: Folder,
+    task: Annotated[str, Parameter(name="TASK", help="The task of the heuristics.")],
+    names: Annotated[list[str], Parameter(name="NAME", help="Heuristics whose code you have looked at.")],
+    /,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show the code of heuristics and let it run, as it is now; changed code must be approved again."""
+    from nearmost.label import Project
+
+    with Project.open(folder) as project:
+        sources = {name: project.source(task, name) for name in names}
+        for name in names:
+            project.approve(task, name)
+    if as_json:
+        print_json({"approved": names})
+        return
+    for name, source in sources.items():
+        print(f"approved {task}/{name}:")
+        print(
+            "".join(
+                f"    {''.join(c if c.isprintable() else '?' for c in line)}\n"
+                for line in source.expandtabs().splitlines()
+            )
+        )
+
+
+def run(
+    folder: Folder,
+    names: Annotated[list[str] | None, Parameter(name="NAME", help="Heuristics; else all of them.")] = None,
+    /,
+    *,
+    task: TaskName = None,
+    stale: Annotated[bool, Parameter(help="Only those that would perhaps vote otherwise now.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Run heuristics over all records; their votes take the place of the earlier ones.
+
+    Code runs in a process apart, without network and files, and only where it
+    was approved. The exit status is 1 where one of them failed.
+    """
+    from nearmost.label import Project
+
+    with Project.open(folder) as project, step("running") as progress:
+        reports = project.run(task, names or None, stale_only=stale, progress=progress)
+    if as_json:
+        shown = ("task", "heuristic", "status", "n_votes", "seconds", "error", "record", "traceback", "log", "isolated")
+        print_json([{name: getattr(report, name) for name in shown} for report in reports])
+    else:
+        rows: list[list[Any]] = [
+            [each.task, each.heuristic, each.status, each.n_votes, f"{each.seconds:.1f}", each.error or ""]
+            for each in reports
+        ]
+        print_table(["task", "heuristic", "status", "votes", "seconds", "error"], rows)
+        for each in reports:
+            if each.record is not None or each.traceback:
+                note(f"{each.heuristic} at record {each.record}:\n{each.traceback.rstrip()}")
+        missing = sorted({what for each in reports for what in each.missing})
+        if missing:
+            note(f"not isolated: this system could not keep the code from {', '.join(missing)}")
+    return 1 if any(each.status != "done" for each in reports) else 0
+
+
+def terms(
+    folder: Folder,
+    name: Annotated[str | None, Parameter(name="LIST", help="A lookup list; else their names.")] = None,
+    /,
+    *,
+    task: TaskName = None,
+    add: Annotated[str | None, Parameter(metavar="A,B,...", help="Terms to add; a new list is made.")] = None,
+    strike: Annotated[str | None, Parameter(metavar="A,B,...", help="Terms to use no more; they stay listed.")] = None,
+    use: Annotated[str | None, Parameter(metavar="A,B,...", help="Struck terms to use again.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show a lookup list: what each term hits, and how often it is right where people labelled."""
+    from nearmost.label import Project
+
+    if name is None and (add or strike or use):
+        raise CycloptsError(msg="--add, --strike and --use go with a LIST.")
+    with Project.open(folder) as project:
+        if name is None:
+            rows = [
+                [each, len(held.terms), len(held.terms) - len(held.values)] for each, held in project.lookups.items()
+            ]
+            headings = ["list", "terms", "struck"]
+        else:
+            if add:
+                project.add_terms(name, [each.strip() for each in add.split(",") if each.strip()])
+            for given, excluded in ((strike, True), (use, False)):
+                for term in (given or "").split(","):
+                    if term.strip():
+                        project.strike(name, term.strip(), excluded)
+            headings = ["term", "used", "records", "right", "judged", "taken from"]
+            found = project.term_statistics(project.task(task).name, name)
+            rows = [
+                [
+                    one.term,
+                    "no" if one.excluded else "yes",
+                    one.n_records,
+                    one.right,
+                    one.judged,
+                    ", ".join(one.sources),
+                ]
+                for one in found
+            ]
+    if as_json:
+        print_json([dict(zip(headings, row, strict=True)) for row in rows])
+    else:
+        print_table(headings, rows)
