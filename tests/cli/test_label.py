@@ -71,7 +71,7 @@ def test_a_project_goes_into_a_zip_and_out_again(folder, tmp_path, capsys):
 def test_code_runs_after_it_was_approved_and_lists_show_their_terms(folder, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("NEARMOST_STATE", str(tmp_path / "state"))
     (tmp_path / "oil.py").write_text(
-        "from knowledge import oils\n\ndef oil(record):\n    if oils[0] in record['title'].text:\n        return 'World'\n"
+        "from knowledge import oils\n\ndef oil(record):\n    if oils[0] in record['title']:\n        return 'World'\n"
     )
     assert "Oil   yes" in run(capsys, "terms", folder, "oils", "--add", "Oil,gas")[1]
     assert run(capsys, "terms", folder)[1].splitlines()[1].split() == ["oils", "2", "0"]
