@@ -118,6 +118,44 @@ def test_votes_are_stale_when_what_they_follow_from_has_changed(sports, kind):
     assert stale()
 
 
+READY = """
+from knowledge import sports
+TERMS = {term.lower() for term in sports}
+
+def sport(record):
+    return "Sports" if any(term in record["title"].lower() for term in TERMS) else None
+"""
+
+
+@pytest.mark.parametrize("what", [SPORT, READY, LOOKUP], ids=["list", "set made of it", "no code"])
+def test_what_was_taken_from_a_record_does_not_judge_it(sports, what):
+    """n0 gave "cup", which "extra" does not replace; n4 gave "striker", and so did n1; n5 gave nothing that is used."""
+    lists.write(
+        Lookup(
+            "sports",
+            (
+                Term("cup", sources=("n0",)),
+                Term("striker", sources=("n4", "n1")),
+                Term("bank", excluded=True, sources=("n5",)),
+                Term("chip"),
+            ),
+        ),
+        sports.folder / "lookups",
+    )
+    sports.add_heuristic("Topic", "h", what)
+    (report,) = sports.run("Topic")
+    assert report.status == "done", report.error
+    rows = sports.vote_rows("Topic")
+    assert sorted(rows.record.tolist()) == [0, 2, 4]
+    assert rows.held_out["h"].tolist() == [-1, -1, 1, -1, 1, -1]
+
+
+def test_lists_that_were_typed_in_hold_nothing_out(sports):
+    sports.add_heuristic("Topic", "h", SPORT)
+    sports.run("Topic")
+    assert sports.vote_rows("Topic").held_out == {}
+
+
 def test_a_learner_votes_and_is_stale_after_another_label(sports):
     draw = np.random.default_rng(0)
     sports.set_vectors(draw.standard_normal((6, 4)), name="some")
@@ -149,7 +187,7 @@ class Nearest(LearningClassifier):
     assert info(sports, "near").stale
     sports.delete_records(["n3"])
     (report,) = sports.run("Topic")
-    assert np.isnan(sports.vote_rows("Topic").soft["near"][3]).all()
+    np.testing.assert_allclose(sports.vote_rows("Topic").soft["near"][3], 0.25)
 
 
 def test_spans_and_several_labels(sports):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from nearmost.errors import InputError
@@ -32,12 +33,26 @@ def votes(
     return outcome
 
 
-def lookup_matcher(file: HeuristicFile, known: Mapping[str, Lookup]) -> Matcher:
-    """The matcher of a lookup heuristic's list. Raises InputError where the list is not there."""
+def own_terms(held: Sequence[Record], known: Mapping[str, Lookup]) -> dict[int, dict[str, list[str]]]:
+    """Place of each record from which lists were harvested -> the terms of each list that came from it alone."""
+    places = {record.key: place for place, record in enumerate(held)}
+    found: dict[int, dict[str, list[str]]] = {}
+    for name, each in known.items():
+        for term in each.terms:
+            for key in term.sources:
+                if key in places:
+                    own = found.setdefault(places[key], {})
+                    if len(term.sources) == 1 and not term.excluded:
+                        own.setdefault(name, []).append(term.value)
+    return found
+
+
+def lookup_matcher(file: HeuristicFile, known: Mapping[str, Lookup]) -> tuple[Lookup, Matcher]:
+    """A lookup heuristic's list and its matcher. Raises InputError where the list is not there."""
     name = str(file.settings.get("list", file.name))
     if name not in known:
         raise InputError(f"there is no lookup list {name!r}; there are {', '.join(known) or 'none'}")
-    return Matcher(
+    return known[name], Matcher(
         {name: known[name].values},
         whole_words=file.settings.get("whole_words", True),
         case_sensitive=file.settings.get("case_sensitive", False),
@@ -61,7 +76,8 @@ def _lookup(
     known: Mapping[str, Lookup],
     outcome: Outcome,
 ) -> None:
-    matcher = lookup_matcher(file, known)
+    matched, matcher = lookup_matcher(file, known)
+    terms: dict[int, set[str]] = defaultdict(set)
     label = str(file.settings["label"])
     about.number(label)
     attributes = [about.attribute or ""] if about.kind == "span" else lookup_attributes(project, about, file)
@@ -76,3 +92,7 @@ def _lookup(
                     outcome.votes[place, label, each.start, each.end] = 1.0
             elif found:
                 outcome.votes[place, label, -1, -1] = 1.0
+                terms[place] |= {each.term for each in found}
+    if about.kind == "class":
+        for place, without in own_terms(held, {matched.name: matched}).items():
+            outcome.held_out[place] = label if terms[place] - set(without.get(matched.name, ())) else None

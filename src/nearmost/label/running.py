@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nearmost.errors import InputError
 from nearmost.label import annotations as by_hand
-from nearmost.label import approval, catalogue, heuristics, plain, querying, records, runs, vectors
+from nearmost.label import approval, catalogue, heuristics, knowledge, plain, querying, records, runs, vectors
 from nearmost.label.heuristics import HeuristicFile
 from nearmost.label.isolation.job import Job, Outcome, Training
 from nearmost.label.isolation.limits import Limits
@@ -195,6 +195,7 @@ def _run_one(
         runs.save_votes(
             project, about.name, file.name, fingerprint, votes, status=outcome.status, seconds=outcome.seconds,
             log=outcome.log, error=error, soft=_soft(project, outcome, held),
+            held_out={held[at].id: label for at, label in outcome.held_out.items()} or None,
         )  # fmt: skip
     return RunReport(
         about.name,
@@ -234,6 +235,7 @@ def _outcome(
             outcome = Outcome(missing=())
             outcome.fail("error", str(error))
             return outcome
+    used = {each: known[each] for each in knowledge.imported(file.text, known)}
     job = Job(
         name=file.name,
         filename=str(file.path.relative_to(project.folder)),
@@ -244,6 +246,7 @@ def _outcome(
         texts=tuple(texts),
         lists={name: each.values for name, each in known.items()},
         training=training,
+        held_out={} if go_on or about.kind != "class" or training is not None else plain.own_terms(held, used),
         go_on=go_on,
     )
     return run_apart(job, [record.values for record in held], limits, progress)
@@ -265,10 +268,11 @@ def _training(project: Opened, about: Task, held: Sequence[Record], folder: Path
 
 
 def _soft(project: Opened, outcome: Outcome, held: Sequence[Record]) -> NDArray[np.float32] | None:
-    """A learner's probabilities at the records' ids; NaN for deleted ones."""
+    """A learner's probabilities at the records' ids; the same for every label where a record was deleted."""
     if outcome.soft is None or outcome.status != "done":
         return None
-    rows = np.full((n_rows(project), outcome.soft.shape[1]), np.nan, dtype=np.float32)
+    n_labels = outcome.soft.shape[1]
+    rows = np.full((n_rows(project), n_labels), 1 / n_labels, dtype=np.float32)
     rows[[record.id for record in held]] = outcome.soft
     return rows
 

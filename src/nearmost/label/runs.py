@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nearmost.errors import InputError, UnknownKeyError
-from nearmost.label.columns import label_numbers, packed, packed_table, unpacked, unpacked_table
+from nearmost.label.columns import Rows, label_numbers, packed, packed_table, unpacked, unpacked_table
 from nearmost.label.database import now
 from nearmost.label.opened import Opened, n_rows
-from nearmost.label.tasks import Task, task
+from nearmost.label.tasks import ABSTAIN, Task, task
 
 Vote = tuple[int, str, float] | tuple[int, str, float, int, int]
 """record, label, confidence, and of a span start and end."""
@@ -62,6 +62,9 @@ class VoteRows:
     end: NDArray[np.int64]
     soft: dict[str, NDArray[np.float32]]
     """Of a learner: probabilities (n_records, n_labels); all the same for records that came after its run."""
+    held_out: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    """Of a heuristic whose lists were harvested from records: its votes (n_records,), and on those records what it
+    says without the terms that came from each."""
 
 
 def register(project: Opened, task_name: str, name: str, kind: str, path: str | None = None) -> Heuristic:
@@ -119,13 +122,15 @@ def save_votes(
     seconds: float = 0.0,
     error: str | None = None,
     soft: NDArray[Any] | None = None,
+    held_out: Mapping[int, str | None] | None = None,
     started: str | None = None,
 ) -> int:
     """The id of the run, whose votes take the place of the heuristic's earlier ones.
 
     If ``status`` is anything but "done" the run is written down and the earlier votes stay; so they do where a vote
     names a label that the task does not have or a record that is not there (UnknownKeyError). ``soft`` float32
-    (n_records, n_labels) is what a learner thinks of every record.
+    (n_records, n_labels) is what a learner thinks of every record; ``held_out`` what the heuristic says of records
+    from which its lists were harvested, without what came from each.
     """
     about = task(project, task_name)
     ids = {label.name: label.id for label in about.labels}
@@ -141,19 +146,21 @@ def save_votes(
             if not 0 <= record < n_records:
                 raise UnknownKeyError(f"a vote is about record {record}; ids go from 0 to {n_records - 1}")
             rows[(record, ids[label], *(where or (-1, -1)))] = (confidence, np.nan)
-        blobs: list[bytes | None] = [None, None]
+        blobs: list[bytes | None] = [None, None, None]
         if status == DONE:
             blobs = [
                 packed((*place, *sure) for place, sure in rows.items()),
                 soft if soft is None else packed_table(soft),
+                held_out if held_out is None else packed(_held_rows(held_out, ids)),
             ]
         run = project.database.write(
-            "INSERT INTO run (heuristic_id, fingerprint, started, seconds, status, n_votes, error, log, votes, soft)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO run"
+            " (heuristic_id, fingerprint, started, seconds, status, n_votes, error, log, votes, soft, held_out)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (number, fingerprint, started or now(), seconds, status, len(rows), error, log, *blobs),
         )
         if status == DONE:
-            others = "UPDATE run SET votes = NULL, soft = NULL WHERE heuristic_id = ? AND id != ?"
+            others = "UPDATE run SET votes = NULL, soft = NULL, held_out = NULL WHERE heuristic_id = ? AND id != ?"
             project.database.write(others, (number, run))
             project.database.write("UPDATE heuristic SET run_id = ? WHERE id = ?", (run, number))
     return run
@@ -182,19 +189,19 @@ def vote_rows(project: Opened, task_name: str | Task | None = None, *, enabled: 
     about = task(project, task_name)
     n_records = n_rows(project)
     found = project.database.rows(
-        "SELECT h.name, r.votes, r.soft FROM heuristic h JOIN run r ON r.id = h.run_id"
+        "SELECT h.name, r.votes, r.soft, r.held_out FROM heuristic h JOIN run r ON r.id = h.run_id"
         " WHERE h.task_id = ? AND (? IS NULL OR h.enabled = ?) ORDER BY h.id",
         (about.id, enabled, enabled),
     )
-    parts = [unpacked(blob, n_records) for _, blob, _ in found]
+    parts = [unpacked(blob, n_records) for _, blob, _, _ in found]
     rows = np.concatenate([*parts, unpacked(None, 0)])
     heuristic = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
     labels = label_numbers(rows, about)
     known = labels >= 0
     rows, heuristic, labels = rows[known], heuristic[known], labels[known]
-    soft = {name: unpacked_table(blob, about, n_records) for name, _, blob in found}
+    soft = {name: unpacked_table(blob, about, n_records) for name, _, blob, _ in found}
     return VoteRows(
-        tuple(name for name, _, _ in found),
+        tuple(name for name, *_ in found),
         heuristic,
         rows["record"].astype(np.int64),
         labels,
@@ -202,7 +209,25 @@ def vote_rows(project: Opened, task_name: str | Task | None = None, *, enabled: 
         rows["start"].astype(np.int64),
         rows["stop"].astype(np.int64),
         {name: table for name, table in soft.items() if table is not None},
+        {
+            name: _held_out(part, unpacked(blob, n_records), about, n_records)
+            for (name, _, _, blob), part in zip(found, parts, strict=True)
+            if blob is not None
+        },
     )
+
+
+def _held_rows(held_out: Mapping[int, str | None], ids: Mapping[str, int]) -> Iterator[tuple[Any, ...]]:
+    for record, label in held_out.items():
+        yield record, -1 if label is None else ids[label], -1, -1, 1.0, np.nan
+
+
+def _held_out(votes: Rows, judged: Rows, about: Task, n_records: int) -> NDArray[np.int64]:
+    """(n_records,): the votes, and in their place what was said without the record's own part in the lists."""
+    column = np.full(n_records, ABSTAIN, dtype=np.int64)
+    for rows in (votes, judged):
+        column[rows["record"]] = label_numbers(rows, about)
+    return column
 
 
 def conflicts(project: Opened, task_name: str | Task | None = None) -> NDArray[np.bool_]:

@@ -58,7 +58,7 @@ CREATE TABLE heuristic (
 CREATE TABLE run (
     id INTEGER PRIMARY KEY, heuristic_id INTEGER NOT NULL REFERENCES heuristic ON DELETE CASCADE,
     fingerprint TEXT NOT NULL, started TEXT NOT NULL, seconds REAL, status TEXT NOT NULL, n_votes INTEGER NOT NULL,
-    error TEXT, log TEXT, votes BLOB, soft BLOB
+    error TEXT, log TEXT, votes BLOB, soft BLOB, held_out BLOB
 );
 
 CREATE TABLE weak_run (

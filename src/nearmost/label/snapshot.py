@@ -41,6 +41,7 @@ TABLES = {
         "log",
         "votes",
         "soft",
+        "held_out",
     ),
     "weak_run": (
         "id",

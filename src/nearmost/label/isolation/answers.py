@@ -30,6 +30,11 @@ class Answers:
                 raise ForgedAnswerError("answers for a record that was not given")
             for label, confidence, start, end in votes:
                 self._add_vote(index, str(label), float(confidence), int(start), int(end))
+        for index, votes in answer.get("held_out", ()):
+            labels = {str(label) for label, *_ in votes}
+            if index not in self._job.held_out or len(labels) > 1 or not labels <= set(self._job.labels):
+                raise ForgedAnswerError("says something about a record that was not asked")
+            self._outcome.held_out[index] = next(iter(labels), None)
         if (error := answer.get("error")) is not None:
             self._add_error(int(error["index"]), error["kind"], str(error["what"]), str(error["traceback"]))
         if "soft" in answer:

@@ -48,6 +48,8 @@ class Job:
     lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Lookup lists, for ``from knowledge import``."""
     training: Training | None = None
+    held_out: Mapping[int, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    """Place of a record -> the terms of each list that came from it: the record is asked about without them as well."""
     go_on: bool = False
     """Whether to go on after an error on one record."""
 
@@ -69,6 +71,8 @@ class Outcome:
     status: Status = "done"
     votes: dict[tuple[int, str, int, int], float] = field(default_factory=dict)
     """(place of the record, label, start, end) -> confidence."""
+    held_out: dict[int, str | None] = field(default_factory=dict)
+    """Place of a record -> what the code says without what came from it."""
     soft: NDArray[np.float32] | None = None
     trouble: Trouble | None = None
     troubles: list[Trouble] = field(default_factory=list)

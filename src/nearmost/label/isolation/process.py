@@ -94,13 +94,15 @@ def _process(job: Job, folder: Path, limits: Limits) -> subprocess.Popen[bytes]:
 def _feed(pipe: IO[bytes] | None, job: Job, records: Sequence[Values], limits: Limits) -> None:
     """Writes the job and the records, as fast as they are taken."""
     assert pipe is not None
-    given = asdict(job) | {"votes_per_record": limits.votes_per_record}
+    given = asdict(job) | {"votes_per_record": limits.votes_per_record, "held_out": None}
     with contextlib.suppress(OSError, ValueError):  # the process has ended, or was
         pipe.write(json.dumps(given).encode() + b"\n")
         if job.training is None:
             for first in range(0, len(records), BATCH):
                 batch = [[first + place, dict(values)] for place, values in enumerate(records[first : first + BATCH])]
                 pipe.write(json.dumps(batch).encode() + b"\n")
+            for place, without in job.held_out.items():
+                pipe.write(json.dumps([[place, dict(records[place]), without]]).encode() + b"\n")
         pipe.close()
 
 

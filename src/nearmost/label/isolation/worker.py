@@ -72,9 +72,11 @@ class Worker:
         sys.stdout.flush()
         self._send({"done": True})
 
-    def _load(self, job: dict[str, Any]) -> dict[str, Any]:
-        """Runs a file's code; gives its names."""
+    def _load(self, job: dict[str, Any], without: dict[str, list[str]] | None = None) -> dict[str, Any]:
+        """Runs a file's code, perhaps without some terms of lists; gives its names."""
         lists = job["lists"]
+        for name, terms in (without or {}).items():
+            lists = lists | {name: [term for term in lists[name] if term not in terms]}
         sys.modules[knowledge.NAME] = knowledge.module(lists)
         source, filename = job["source"], job["filename"]
         linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
@@ -85,34 +87,42 @@ class Worker:
 
     def _call(self, function: Any, job: dict[str, Any], lines: Iterator[bytes]) -> None:
         """Asks a function about each record."""
-        kind, attribute, texts, most = job["kind"], job["attribute"], job["texts"], job["votes_per_record"]
         for line in lines:
             found: list[tuple[int, list[functions.Vote]]] = []
-            sent = time.monotonic()
-            for index, values in json.loads(line):
+            sent, kind = time.monotonic(), "votes"
+            for index, values, *without in json.loads(line):
                 self._at = index
-                struct.pack_into("<q", self._slate, 0, index)
-                record = functions.record_of(values, texts)
-                text = record.get(attribute) if attribute is not None else None
-                own = text if isinstance(text, Text) else None
-                self._busy = True
+                asked = function
+                if without:  # the file is run anew, so that nothing it made of its lists is left
+                    kind = "held_out"
+                    asked = functions.labelling_function(self._load(job, without[0]), job["name"])
                 try:
-                    votes = list(functions.votes_of(function(record), kind, own, most))
+                    votes = self._ask(asked, index, values, job)
                 except BaseException as error:
-                    self._busy = False
                     if not job["go_on"]:
-                        self._send({"votes": found})
+                        self._send({kind: found})
                         raise
                     self._tell(index, error, job["filename"])
                     continue
-                self._busy = False
-                if votes:
+                if votes or without:
                     found.append((index, votes))
                 if time.monotonic() - sent > FLUSH:
-                    self._send({"votes": found, "at": index})
+                    self._send({kind: found, "at": index})
                     found, sent = [], time.monotonic()
-            self._send({"votes": found, "at": self._at})
+            self._send({kind: found, "at": self._at})
         self._at = LOADING
+
+    def _ask(self, function: Any, index: int, values: dict[str, Any], job: dict[str, Any]) -> list[functions.Vote]:
+        """What a function says of a record, while the clock runs."""
+        struct.pack_into("<q", self._slate, 0, index)
+        record = functions.record_of(values, job["texts"])
+        text = record.get(job["attribute"])
+        own = text if isinstance(text, Text) else None
+        self._busy = True
+        try:
+            return list(functions.votes_of(function(record), job["kind"], own, job["votes_per_record"]))
+        finally:
+            self._busy = False
 
     def _learn(self, learner: type[learning.LearningClassifier], job: dict[str, Any]) -> None:
         """Trains a learner and sends what it thinks of every record."""
