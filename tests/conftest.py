@@ -14,6 +14,12 @@ if (
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(autouse=True)
+def approvals(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test approves stays in the test."""
+    monkeypatch.setenv("NEARMOST_STATE", str(tmp_path_factory.mktemp("state")))
+
+
 @pytest.fixture
 def patience() -> Callable[[float], float]:
     """Seconds that a promise of so many seconds may take here: on a busy machine everybody waits for a turn."""

@@ -145,7 +145,8 @@ def has_weights() -> bool:
 
 def rewrite(path: Path) -> None:
     """Writes into a page what its code prints."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as state:
+        os.environ["NEARMOST_STATE"] = state
         found = list(Page(path, Path(folder), with_weights=has_weights()).run())
     text = path.read_text(encoding="utf-8")
     for printed in reversed(found):

@@ -13,6 +13,7 @@ import pytest
 
 import nearmost
 import nearmost.bench
+import nearmost.label
 import nearmost.plots
 from nearmost.cli import app
 from pages import Page, blocks_of, has_weights
@@ -22,7 +23,7 @@ DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 CODE = [path for path in DOCS if any(block.kind in ("python", "console") for block in blocks_of(path.read_text()))]
 API = (ROOT / "docs" / "api.md").read_text()
 ROWS = dict(re.findall(r"^\| \[?`([^`]+)`.*?\| (.*) \|$", API, re.MULTILINE))
-ROOMS = (nearmost.bench, nearmost.plots)
+ROOMS = (nearmost.bench, nearmost.label, nearmost.plots)
 """Rooms with a face of their own, imported as ``from nearmost import bench``."""
 DOORS = ("annoy", "gensim", "lmdb", "sklearn")  # modules of nearmost.compat, each another library's interface
 NEEDS = {"gensim.md": ["gensim"], "lmdb.md": ["lmdb", "annoy"]}

@@ -22,11 +22,6 @@ def sport(record):
 LOOKUP = {"kind": "lookup", "list": "sports", "label": "Sports", "attributes": ["title"]}
 
 
-@pytest.fixture(autouse=True)
-def state(tmp_path, monkeypatch):
-    monkeypatch.setenv("NEARMOST_STATE", str(tmp_path / "state"))
-
-
 @pytest.fixture
 def sports(project):
     lists.write(Lookup("sports", (Term("cup"), Term("striker"))), project.folder / "lookups")

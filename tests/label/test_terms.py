@@ -9,11 +9,6 @@ import pytest
 from nearmost import InputError, UnknownKeyError
 
 
-@pytest.fixture(autouse=True)
-def state(tmp_path, monkeypatch):
-    monkeypatch.setenv("NEARMOST_STATE", str(tmp_path / "state"))
-
-
 def test_lists_are_files_that_a_project_reads_as_they_are_now(project):
     assert project.lookups == {}
     project.add_terms("sports", ["cup", " striker ", ""])
