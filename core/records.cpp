@@ -108,7 +108,7 @@ bool each_feature(Bytes bytes, Span record, const Take& take) {
   return true;
 }
 
-// Calls take(body, length) for each string, take(place of 4 bytes, 4) for each float, and one(number) for each integer.
+// Calls take(body, length) for each string and for each run of floats, and one(number) for each whole number.
 template <class Take, class One>
 bool each_value(Bytes bytes, const List& list, const Take& take, const One& one) {
   for (Message values = message_of(bytes, list.start, list.stop); values.more();) {
@@ -119,7 +119,7 @@ bool each_value(Bytes bytes, const List& list, const Take& take, const One& one)
       if (values.wire == sized) take(values.body, length);
     } else if (list.kind == 2) {
       if (length % 4 != 0 || (values.wire != sized && values.wire != four_bytes)) return false;
-      for (size_t at = 0; at < length; at += 4) take(values.body + at, 4);
+      take(values.body, length);
     } else if (values.wire == varint) {
       one(values.value);
     } else {
@@ -178,8 +178,9 @@ size_t find_feature(Bytes bytes, const Span* records, size_t n, Bytes name, List
 size_t count_values(Bytes bytes, const List* lists, size_t n, uint64_t* counts) {
   for (size_t i = 0; i < n; ++i) {
     uint64_t count = 0;
-    const auto one_more = [&](auto...) { ++count; };
-    if (!each_value(bytes, lists[i], one_more, one_more)) return i;
+    const size_t size = lists[i].kind == 2 ? 4 : 0;
+    const auto some = [&](const uint8_t*, size_t length) { count += size == 0 ? 1 : length / size; };
+    if (!each_value(bytes, lists[i], some, [&](uint64_t) { ++count; })) return i;
     counts[i] = count;
   }
   return n;
@@ -188,14 +189,16 @@ size_t count_values(Bytes bytes, const List* lists, size_t n, uint64_t* counts) 
 bool take_floats(Bytes bytes, const List* lists, size_t n, size_t dim, float* rows) {
   for (size_t i = 0; i < n; ++i) {
     size_t count = 0;
-    const auto put = [&](float value) {
-      if (count < dim) rows[i * dim + count] = value;
+    float* const row = rows + i * dim;
+    const auto floats = [&](const uint8_t* at, size_t length) {
+      if (length / 4 <= dim && count <= dim - length / 4 && length > 0) std::memcpy(row + count, at, length);
+      count += length / 4;
+    };
+    const auto integer = [&](uint64_t value) {
+      if (count < dim) row[count] = float(int64_t(value));
       ++count;
     };
-    const bool whole =
-        lists[i].kind >= 2 && each_value(
-                                  bytes, lists[i], [&](const uint8_t* at, size_t) { put(number_at<float>(at)); },
-                                  [&](uint64_t value) { put(float(int64_t(value))); });
+    const bool whole = lists[i].kind >= 2 && each_value(bytes, lists[i], floats, integer);
     if (!whole || count != dim) return false;
   }
   return true;
