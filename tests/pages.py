@@ -96,9 +96,19 @@ class Page:
 
     def _python(self, block: Block) -> str:
         code = compile("\n" * block.line + block.code, str(self.path), "exec")
-        with contextlib.redirect_stdout(io.StringIO()) as printed, contextlib.chdir(self.folder):
-            exec(code, self.namespace)
+        before = {name: os.environ.get(name) for name in self._state()}
+        os.environ.update(self._state())
+        try:
+            with contextlib.redirect_stdout(io.StringIO()) as printed, contextlib.chdir(self.folder):
+                exec(code, self.namespace)
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name) if value is None else os.environ.update({name: value})
         return printed.getvalue()
+
+    def _state(self) -> dict[str, str]:
+        """Where approvals of code are kept: with the page, not in the home of who runs it."""
+        return {"NEARMOST_STATE": str(self.folder / ".state")}
 
     def _console(self, block: Block) -> Iterator[Printed]:
         position, line = block.start, block.line
@@ -116,7 +126,7 @@ class Page:
         done = subprocess.run(
             ["bash", "-c", SHELL + command],
             cwd=self.folder,
-            env={**environment, "PYTHON": sys.executable, "PYTHONUTF8": "1"},
+            env={**environment, "PYTHON": sys.executable, "PYTHONUTF8": "1", **self._state()},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=300,

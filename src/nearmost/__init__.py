@@ -34,6 +34,7 @@ from nearmost.evaluate import AnalogyScores, PairScores, SectionScore, evaluate_
 from nearmost.finetuning import Retrieval, RetrievalComparison, compare_retrieval, evaluate_retrieval, finetune
 from nearmost.index import Index
 from nearmost.joining import Pairs, join
+from nearmost.label import Project
 from nearmost.merging import merge
 from nearmost.metrics import METRICS, Metric
 from nearmost.noise import noisify
@@ -79,6 +80,7 @@ __all__ = [
     "PCAProjection",
     "PairScores",
     "Pairs",
+    "Project",
     "Projection",
     "ReadError",
     "Report",
