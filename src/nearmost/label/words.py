@@ -50,7 +50,7 @@ def rebuild(project: Opened, attributes: Mapping[str, Type]) -> None:
         names = [*columns(project, attributes).values()] or ["c0"]
         connection.execute("DROP TABLE IF EXISTS record_text")
         connection.execute(
-            f"CREATE VIRTUAL TABLE record_text USING fts5({', '.join(names)}, tokenize = 'unicode61', prefix = '2 3')"
+            f"CREATE VIRTUAL TABLE record_text USING fts5({', '.join(names)}, tokenize = 'unicode61')"
         )
         connection.execute("DELETE FROM cell")
         rows = connection.execute("SELECT id, data FROM record ORDER BY id")
