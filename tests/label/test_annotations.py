@@ -74,6 +74,20 @@ def test_spans_feed_the_lookup_list_of_their_label_and_undo_takes_that_back(proj
     assert (project.folder / "lookups" / "Sports.txt").read_text() == "oil rises  # from n1\n"
 
 
+def test_changes_of_lists_are_taken_back_term_by_term(project):
+    path = project.folder / "lookups" / "goals.txt"
+    project.add_terms("goals", ["goal", "striker", "match"])
+    project.strike("goals", "match")
+    path.write_text(path.read_text() + "cup\n")  # by hand, meanwhile
+    assert project.undo() == "save_lookup list goals, terms match"
+    assert path.read_text() == "goal\nstriker\nmatch\ncup\n"
+    project.undo()
+    assert path.read_text() == "cup\n"
+    project.remove_lookup("goals")
+    project.undo()
+    assert path.read_text() == "cup\n"
+
+
 def test_undo_takes_back_changes_one_by_one(project):
     project.annotate("Topic", 0, "Sports")
     project.annotate("Topic", 0, "World", author="ada", gold=True)

@@ -209,6 +209,11 @@ def test_a_task_written_by_hand_into_the_settings_counts(project):
 def test_the_encoding_of_the_system_does_not_matter(tmp_path):
     with Project.create(tmp_path / "p", name="Überblick") as project:
         project.add_records([{"id": "ß", "text": "naïve \ud83d 日本"}])
+        (tmp_path / "old.csv").write_bytes("id,text\n2,caf\u00e9\n".encode("cp1252"))
+        with pytest.raises(nearmost.ReadError, match="encoding="):
+            project.add_records(tmp_path / "old.csv")
+        project.add_records(tmp_path / "old.csv", encoding="cp1252")
+        assert project.record("2").values["text"] == "café"
     with Project.open(tmp_path / "p") as project:
         assert project.record("ß").values["text"] == "naïve ? 日本"
         assert project.browse("naive").total == 1

@@ -12,22 +12,22 @@ from nearmost.readers.whole import whole_rows
 
 
 def rows_of(
-    given: Any, *, format: str | None = None, limit: int | None = None
+    given: Any, *, format: str | None = None, limit: int | None = None, encoding: str = "utf-8"
 ) -> Iterator[tuple[str, dict[str, Value]]]:
     """(where it stands, attribute -> value) for each record.
 
     ``given`` is a path, a pattern or several of either (.csv .tsv .json .jsonl .parquet .txt, compressed or not), a
     DataFrame, or an iterable of mappings.
     """
-    for number, (where, row) in enumerate(_rows(given, format)):
+    for number, (where, row) in enumerate(_rows(given, format, encoding)):
         if number == limit:
             return
         yield where, {_name(name, where): plain(value) for name, value in row.items()}
 
 
-def _rows(given: Any, format: str | None) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _rows(given: Any, format: str | None, encoding: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     if _is_path(given):
-        yield from whole_rows(given, format=format)
+        yield from whole_rows(given, format=format, encoding=encoding)
         return
     if hasattr(given, "to_dicts"):  # polars
         given = given.to_dicts()

@@ -45,6 +45,7 @@ def add_records(
     types: Mapping[str, Type] | None = None,
     format: str | None = None,
     limit: int | None = None,
+    encoding: str = "utf-8",
     author: str = "me",
 ) -> Imported:
     """How many records are new, changed or the same: all of them are brought in, or none.
@@ -54,9 +55,10 @@ def add_records(
     whose key is known is brought up to date, its labels stay. Without ``key`` that is the attribute "id" where every
     record has one; else records are numbered and each import adds.
 
-    ``types`` says what an attribute is (text, category, integer, float, boolean) where the values should not tell.
+    ``types`` says what an attribute is (text, category, integer, float, boolean) where the values should not tell;
+    ``encoding`` is that of a file.
     """
-    rows = list(rows_of(given, format=format, limit=limit))
+    rows = list(rows_of(given, format=format, limit=limit, encoding=encoding))
     with project.database.writing() as connection:
         settings = _settled(project.settings, rows, key, types or {})
         new, updated, same = _sorted_out(project, rows, settings)

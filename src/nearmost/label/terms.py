@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from nearmost.errors import UnknownKeyError
 from nearmost.label import annotations as by_hand
-from nearmost.label import catalogue, records
+from nearmost.label import catalogue, journal, records
 from nearmost.label import lookups as lists
 from nearmost.label.intervals import Interval, wilson
 from nearmost.label.knowledge import variable
@@ -59,13 +59,31 @@ def lookup(project: Opened, name: str) -> Lookup:
 
 def save_lookup(project: Opened, changed: Lookup) -> None:
     """Writes a lookup list into its file, in the place of the one of its name."""
+    old = catalogue.lookups_of(project).get(changed.name)
     lists.write(changed, project.folder / catalogue.LOOKUPS)
+    if old != changed:
+        _note(project, "save_lookup", changed.name, old, changed)
 
 
 def remove_lookup(project: Opened, name: str) -> None:
     """Deletes a lookup list."""
-    lookup(project, name)
+    old = lookup(project, name)
     (project.folder / catalogue.LOOKUPS / f"{name}{lists.SUFFIX}").unlink()
+    _note(project, "remove_lookup", name, old, None)
+
+
+def restore(project: Opened, state: Any) -> None:
+    """Undoes a change of a list, term by term: what else was changed in its file since stays."""
+    name, old, new = state["name"], state["old"], state["new"]
+    before, after = (lists.parse(name, text or "") for text in (old, new))
+    was, became = ({term.value: term for term in found.terms} for found in (before, after))
+    found = catalogue.lookups_of(project).get(name, before)
+    terms = {term.value: term for term in found.terms if term.value in was or term.value not in became}
+    terms |= {value: term for value, term in was.items() if term != became.get(value)}
+    if old is None and not terms:
+        (project.folder / catalogue.LOOKUPS / f"{name}{lists.SUFFIX}").unlink(missing_ok=True)
+    else:
+        lists.write(replace(found, terms=tuple(terms.values())), project.folder / catalogue.LOOKUPS)
 
 
 def add_terms(project: Opened, name: str, values: Iterable[str], *, record: int | str | None = None) -> Lookup:
@@ -177,3 +195,11 @@ def _settings(project: Opened, about: Task, name: str) -> dict[str, Any]:
 
 def _namesake(about: Task, name: str) -> str | None:
     return next((label for label in about.names if variable(label) == variable(name)), None)
+
+
+def _note(project: Opened, action: str, name: str, old: Lookup | None, new: Lookup | None) -> None:
+    texts = {which: None if found is None else found.text() for which, found in (("old", old), ("new", new))}
+    was, became = ({term.value: term for term in found.terms} if found else {} for found in (old, new))
+    changed = [value for value in {**was, **became} if was.get(value) != became.get(value)]
+    shown = ", ".join(changed[:5]) + (", ..." if len(changed) > 5 else "")
+    journal.note(project, action, {"list": name, "terms": shown or None}, before={"name": name, **texts})

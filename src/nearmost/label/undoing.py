@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nearmost.label import annotations as by_hand
-from nearmost.label import comments, journal, records, slices
+from nearmost.label import comments, journal, records, slices, terms
 from nearmost.label.opened import Opened
 
 RESTORERS: dict[str, journal.Restore] = {
@@ -12,11 +12,13 @@ RESTORERS: dict[str, journal.Restore] = {
     "drop_spans": by_hand.restore,
     "comment": comments.restore,
     "delete_records": records.restore_deleted,
+    "save_lookup": terms.restore,
+    "remove_lookup": terms.restore,
     "save_slice": slices.restore,
     "delete_slice": slices.restore,
 }
 
 
 def undo(project: Opened) -> str:
-    """What was undone: the latest change of labels, spans, comments, slices or deletions that still stands."""
+    """What was undone: the latest change of labels, spans, lists, comments, slices or deletions that still stands."""
     return journal.undo(project, RESTORERS)

@@ -49,9 +49,7 @@ def rebuild(project: Opened, attributes: Mapping[str, Type]) -> None:
         connection.executemany("INSERT OR IGNORE INTO attribute (name) VALUES (?)", [(name,) for name in attributes])
         names = [*columns(project, attributes).values()] or ["c0"]
         connection.execute("DROP TABLE IF EXISTS record_text")
-        connection.execute(
-            f"CREATE VIRTUAL TABLE record_text USING fts5({', '.join(names)}, tokenize = 'unicode61')"
-        )
+        connection.execute(f"CREATE VIRTUAL TABLE record_text USING fts5({', '.join(names)}, tokenize = 'unicode61')")
         connection.execute("DELETE FROM cell")
         rows = connection.execute("SELECT id, data FROM record ORDER BY id")
         _insert(project, attributes, ((number, json.loads(data)) for number, data in rows))
