@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -160,3 +163,38 @@ def test_a_partition_is_built_searched_and_told_of(command, tmp_path):
     near = command("search", tmp_path / "v.nearmost", "--key", "7", "--recall", "0.9", "--json")
     assert exact.status == near.status == 0
     assert command("search", tmp_path / "v.nearmost", "--key", "7", "--recall", "2").status == 1
+
+
+def test_an_interrupted_corpus_says_so_and_goes_on(table, tmp_path):
+    output = tmp_path / "a.nearmost"
+    texts = "".join(f"{number},a text about the {number}th thing\n" for number in range(30_000))
+    table.write_text("name,text\n" + texts)
+    call = [
+        sys.executable,
+        "-m",
+        "nearmost",
+        "index",
+        str(table),
+        "-o",
+        str(output),
+        "--encoder",
+        "lsa:2",
+        "--kind",
+        "flat",
+    ]
+    with subprocess.Popen(call, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as child:
+        for line in child.stderr:
+            if line.startswith("learning"):
+                child.send_signal(signal.SIGINT)
+                break
+        said = child.stderr.read().splitlines()
+    assert child.returncode == 130
+    assert said[-2:] == [
+        f"nearmost: {output}.partial keeps what is done: the same command goes on from there", "nearmost: interrupted",
+    ]  # fmt: skip
+    table.write_text("name,text\n" + texts + "30000,one more\n")
+    again = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert again.returncode == 1
+    assert "--restart" in again.stderr
+    assert subprocess.run([*call, "--restart"], capture_output=True, check=False).returncode == 0
+    assert len(Index.open(output)) == 30_001

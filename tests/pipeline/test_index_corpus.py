@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import resource
+import signal
 import subprocess
 import sys
 import tracemalloc
@@ -257,6 +259,25 @@ def test_killed_it_goes_on_to_the_same_bytes(tmp_path):
         reached.append(child.returncode)
     assert reached == [-9, -9, -9, -9, 0]
     assert output.read_bytes() == in_memory(source, tmp_path / "b.nearmost", encoder="lsa:8", kind="flat")
+    assert left(output) == ["a.nearmost"]
+
+
+def limited_to(n_bytes: int) -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, n_bytes))
+
+
+@pytest.mark.parametrize("n_bytes", [30_000, 150_000])
+def test_a_full_disk_is_one_line_and_room_again_the_same_bytes(table, tmp_path, n_bytes):
+    output = tmp_path / "a.nearmost"
+    call = [sys.executable, "-m", "nearmost", "index", str(table), "-o", str(output), "--encoder", "lsa:256",
+            "--kind", "flat", "--threads", "1"]  # fmt: skip
+    ran = subprocess.run(call, capture_output=True, text=True, preexec_fn=lambda: limited_to(n_bytes), check=False)
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines()[-1].endswith("file too large")
+    assert not output.exists()
+    assert subprocess.run(call, capture_output=True, check=False).returncode == 0
+    assert output.read_bytes() == in_memory(str(table), tmp_path / "b.nearmost", encoder="lsa:256", kind="flat")
     assert left(output) == ["a.nearmost"]
 
 

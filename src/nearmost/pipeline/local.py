@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,15 +20,15 @@ from nearmost.metrics import Metric, metric_named
 from nearmost.packing import Kind
 from nearmost.partitioning import Quality
 from nearmost.pipeline.encoding import Encoding
-from nearmost.pipeline.gathering import Gathering, gathered_before, picked
+from nearmost.pipeline.gathering import Gathered, Gathering, gathered_before, picked
 from nearmost.pipeline.learning import learned
 from nearmost.pipeline.work import ROWS, WorkFolder
 from nearmost.projection import Projection
 from nearmost.readers.archives import split_member
-from nearmost.readers.corpus import iter_records
+from nearmost.readers.corpus import Record, iter_records
 from nearmost.readers.sources import STDIN, expand
 from nearmost.rows import Store
-from nearmost.strings import Keys, OnDuplicate
+from nearmost.strings import Keys, OnDuplicate, Strings
 
 Progress = Callable[[str, int, int], object]
 """(stage, done, total): the stages are reading, learning, encoding, packing and saving."""
@@ -57,18 +57,20 @@ def index_corpus(
     n_threads: int = 0,
     progress: Progress | None = None,
 ) -> Index:
-    """The index of a corpus of any size, in the file ``output``: read, encoded and packed in memory that does not grow.
+    """The index of a corpus of any size, in the file ``output``: read, encoded and packed, whatever stops it meanwhile.
 
     ``path``, ``text``, ``key``, ``limit``, ``encoding`` and ``format`` as in ``read_corpus``; the rest as in
     ``Index.build``. What is read and encoded goes to the folder ``OUTPUT.partial``, which is gone when the index is
     there. Stopped at any moment, by Ctrl-C, ``kill -9`` or a power cut, the same call goes on where the last one was,
     and the index is the same, byte for byte, as that of a call that nobody stopped. Where the folder is from other
     inputs, columns or another encoder, that is an InputError, unless ``restart`` begins anew; how rows are packed may
-    change in between.
+    change in between. Packing itself begins again.
 
-    Encoders work while the input is read, on all cores. One that learns (``lsa``) does so first, from all texts, or
-    where there are more than 200,000 or 256 MiB of them from so many drawn by ``seed``. The texts, the vectors and a
-    copy of them lie on disk meanwhile: about three times the index.
+    Texts are encoded while others are read, on all cores. An encoder that learns (``lsa``) does so first, from all
+    texts, or where they are more than 200,000 or 256 MiB, from so many drawn by ``seed``. Reading and encoding take
+    the same memory for any number of texts. Packing maps the vectors and keeps what it needs in ``scratch``, beside
+    the output unless another folder is named, from 1 GiB of vectors on; some hundred bytes a row stay in memory. The
+    disk holds the vectors three times at the most.
 
     ``progress(stage, done, total)`` is called from this thread, for the stages reading (in bytes), learning, encoding
     (in records), packing and saving, one after the other; total is 0 where nobody knows it.
@@ -78,6 +80,7 @@ def index_corpus(
         raise InputError(f'on_duplicate is {on_duplicate!r}; it must be "error", "first" or "last"')
     tell = progress or _silent
     loaded = load_encoder(encoder)
+    spec = encoder if isinstance(encoder, str) else None
     learns = isinstance(loaded, Fitted)
     paths = expand(path)
     sizes, inputs = _inputs(paths)
@@ -87,22 +90,20 @@ def index_corpus(
     }  # fmt: skip
     if learns:
         made_of |= {"seed": seed, "on_duplicate": on_duplicate}
-    spec = encoder if isinstance(encoder, str) else None
+
+    def records() -> Iterator[Record]:
+        return iter_records(
+            paths, text=text, key=key, limit=limit, encoding=encoding, format=format,
+            progress=lambda done, total: tell("reading", done, total),
+        )  # fmt: skip
+
     with WorkFolder(output, made_of, None if learns else fingerprint(loaded), restart=restart) as work:
         try:
             with Encoding(work, n_workers(n_threads), tell) as encode:
                 if not learns:
                     encode.begin(loaded, spec)
                 found = None if STDIN in paths else gathered_before(work, inputs)
-                if found is None:
-                    records = iter_records(
-                        paths, text=text, key=key, limit=limit, encoding=encoding, format=format,
-                        progress=lambda done, total: tell("reading", done, total),
-                    )  # fmt: skip
-                    with Gathering(work, key is not None) as gathering:
-                        for page in gathering.pages(records):
-                            encode.offer(page)
-                        found = gathering.finish(inputs)
+                found = found or _gathered(work, records(), key is not None, inputs, encode)
                 kept = found.unique(on_duplicate)
                 if isinstance(loaded, Fitted):
                     tell("learning", 0, 0)
@@ -114,36 +115,40 @@ def index_corpus(
                 work.remove()
             raise
         tell("packing", 0, 0)
-        shape = (len(found), loaded.dim)
-        large = shape[0] * shape[1] * 4 > SMALL
-        if scratch is None and large:
+        rows: NDArray[Any] = np.memmap(work.file("vectors"), "<f4", "r", shape=(len(found), loaded.dim))
+        if scratch is None and rows.nbytes > SMALL:
             scratch = work.path.parent  # where there is room for the vectors there is room for what packing needs
-        rows: NDArray[Any] = np.memmap(work.file("vectors"), "<f4", "r", shape=shape)
-        texts, names = found.texts, found.keys
-        if kept is not None:
-            allocate = aligned if scratch is None else on_disk(scratch)
-            rows, texts = _picked(rows, kept, allocate), picked(texts, kept, allocate)
-            names = names and picked(names, kept, allocate)
+        rows, texts, names = _without(rows, found, kept, aligned if scratch is None else on_disk(scratch))
         contents, _ = build(
-            rows,
-            keys=Keys(len(rows)) if names is None else Keys.of(names),
-            metric=chosen,
-            encoder=loaded,
-            on_duplicate="error",
-            kind=kind,
-            quality=quality,
-            store=store,
-            projection=projection,
-            keep_full=keep_full,
-            scratch=scratch,
-            seed=seed,
-            n_threads=n_threads,
+            rows, keys=names, metric=chosen, encoder=loaded, on_duplicate="error", kind=kind, quality=quality,
+            store=store, projection=projection, keep_full=keep_full, scratch=scratch, seed=seed, n_threads=n_threads,
             progress=lambda done, total: tell("packing", done, total),
-        )
+        )  # fmt: skip
         tell("saving", 0, 0)
         Index(replace(contents, texts=texts)).save(output)
         work.remove()
     return Index.open(output)
+
+
+def _gathered(work: WorkFolder, records: Iterator[Record], keyed: bool, inputs: Any, encode: Encoding) -> Gathered:
+    """All records, in the work folder; each page is offered to who encodes as soon as it is there."""
+    with Gathering(work, keyed) as gathering:
+        for page in gathering.pages(records):
+            encode.offer(page)
+        return gathering.finish(inputs)
+
+
+def _without(
+    rows: NDArray[Any], found: Gathered, kept: NDArray[np.int64] | None, allocate: Allocate
+) -> tuple[NDArray[Any], Strings, Keys]:
+    """Vectors, texts and keys of the rows that are kept."""
+    texts, names = found.texts, found.keys
+    if kept is not None:
+        made = allocate((len(kept), rows.shape[1]), np.float32)
+        for start in range(0, len(kept), ROWS):
+            made[start : start + ROWS] = rows[kept[start : start + ROWS]]
+        rows, texts, names = made, picked(texts, kept, allocate), names and picked(names, kept, allocate)
+    return rows, texts, Keys(len(rows)) if names is None else Keys.of(names)
 
 
 def _inputs(paths: Sequence[str | os.PathLike[str]]) -> tuple[dict[str, int], list[list[Any]]]:
@@ -160,13 +165,6 @@ def _inputs(paths: Sequence[str | os.PathLike[str]]) -> tuple[dict[str, int], li
         sizes[os.path.abspath(name)] = found.st_size
         inputs.append([os.path.abspath(name), found.st_size, found.st_mtime_ns])
     return sizes, inputs
-
-
-def _picked(rows: NDArray[Any], kept: NDArray[np.int64], allocate: Allocate) -> NDArray[Any]:
-    made = allocate((len(kept), rows.shape[1]), np.float32)
-    for start in range(0, len(kept), ROWS):
-        made[start : start + ROWS] = rows[kept[start : start + ROWS]]
-    return made
 
 
 def _silent(stage: str, done: int, total: int) -> None:
