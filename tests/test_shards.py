@@ -111,6 +111,22 @@ def test_scores_that_only_float64_tells_apart_stand_in_its_order():
     assert found.ids.tolist() == [[1, 0]]
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1), st.lists(st.integers(1, 6), min_size=2, max_size=5), st.integers(1, 12), st.booleans()
+)
+def test_any_rows_that_only_float64_tells_apart_stand_as_in_one_index(seed, lengths, k, euclidean):
+    random = np.random.default_rng(seed)
+    rows = np.ones((sum(lengths), 3), np.float32)
+    rows[:, 1] += random.integers(0, 4, len(rows)) * np.float32(2**-23)
+    rows[random.random(len(rows)) < 0.2, 2] = 0.5
+    metric = METRICS["euclidean" if euclidean else "cosine"]
+    firsts = np.cumsum([0, *lengths])
+    parts = [Flat.pack(metric, Rows.of(rows[start:stop], metric)) for start, stop in pairwise(firsts)]
+    queries = np.array([[1, 0, 0], [1, 1, 1], [0, 1, 3]], np.float32)
+    assert same(Union(parts).search(queries, k), Flat.pack(metric, Rows.of(rows, metric)).search(queries, k))
+
+
 @pytest.mark.parametrize("kind", ["partition", "graph"])
 @pytest.mark.parametrize("cut", ["at random", "by cluster"])
 @pytest.mark.parametrize("k", [1, 10, 50])

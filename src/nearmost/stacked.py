@@ -45,6 +45,10 @@ class Firsts:
         part = bisect_right(self._firsts, row) - 1
         return part, row - self._firsts[part]
 
+    def parts(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The part in which each of these rows lies; of -1, which stands for no row, -1."""
+        return np.searchsorted(self._firsts, rows, side="right") - 1
+
     def split(self, rows: ArrayLike) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64]]]:
         """For each part: its number, at which places of ``rows`` its own stand, and their numbers there."""
         wanted = np.asarray(rows, dtype=np.int64)

@@ -42,38 +42,46 @@ BEYOND = 1.5
 """Standard deviations, of how many neighbors a part holds, that a part is asked for beyond the mean."""
 TOGETHER = 4096
 """Queries whose answers of all parts are held at once."""
-LEAST = float(np.finfo(np.float32).min)
-"""A score that every row has at least."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """Who is asked for how many of the k nearest, and where the answers stand beside each other."""
+    """Which parts are asked for how many of the k nearest, and where their answers stand beside each other."""
 
     k: int
-    allowed: list[Allowed | None]
-    asked: list[tuple[int, int, Spread]]
-    """(part, rows that it is likely to hold if neighbors are spread evenly, ...) of each part that may hold any."""
+    parts: list[int]
+    """Those that hold rows that may be found."""
+    few: list[int]
+    """As many as each of them is asked for: what it is likely to hold if neighbors are spread evenly."""
     most: list[int]
-    """As many as each of these can hold."""
+    """As many as it can hold."""
+    spreads: list[Spread]
+    allowed: list[Allowed | None]
     firsts: NDArray[np.int64]
-    """What the numbers in each column of the answers begin from."""
+    """The number in the whole of the first row of the part that an answer's column is from."""
     owners: NDArray[np.int64]
-    """The part whose answer a column is."""
-    lasts: NDArray[np.int64]
-    """The last column of each of these parts."""
+    """That part."""
+    ends: NDArray[np.int64]
+    """The column after the last of each part."""
 
     @classmethod
-    def of(cls, k: int, allowed: list[Allowed | None], counts: list[int], firsts: Firsts) -> Plan:
+    def of(cls, k: int, counts: list[int], firsts: Firsts, allowed: list[Allowed] | None = None) -> Plan:
         """``counts``: rows of each part that may be found."""
-        held = [k * count / max(1, sum(counts)) for count in counts]
-        few = [math.ceil(mean + BEYOND * math.sqrt(mean) + 1) for mean in held]
-        asked = [(i, min(k, counts[i], few[i]), Spread(len(counts), held[i])) for i in range(len(counts)) if counts[i]]
-        width = [n for _, n, _ in asked]
-        owners = np.repeat(np.array([i for i, _, _ in asked], np.int64), width)
-        starts = np.array([firsts[i] for i in range(len(counts))], np.int64)
-        most = [min(k, counts[i]) for i, _, _ in asked]
-        return cls(k, allowed, asked, most, starts[owners], owners, np.cumsum(width, dtype=np.int64) - 1)
+        parts = [i for i, count in enumerate(counts) if count]
+        held = [k * counts[i] / sum(counts) for i in parts]
+        few = [min(k, counts[i], math.ceil(n + BEYOND * math.sqrt(n) + 1)) for i, n in zip(parts, held, strict=True)]
+        owners = np.repeat(np.array(parts, np.int64), few)
+        return cls(
+            k,
+            parts,
+            few,
+            [min(k, counts[i]) for i in parts],
+            [Spread(len(counts), n) for n in held],
+            [None if allowed is None else allowed[i] for i in parts],
+            np.array([firsts[i] for i in range(len(counts))], np.int64)[owners],
+            owners,
+            np.cumsum(few, dtype=np.int64),
+        )
 
 
 class Union:
@@ -122,19 +130,20 @@ class Union:
         if allowed is not None:
             marks = [allowed.marks[self.firsts.rows(i)] for i in range(len(self.parts))]
             some = [Allowed(each, int(np.count_nonzero(each))) for each in marks]
-            return Plan.of(k, list(some), [each.count for each in some], self.firsts)
+            return Plan.of(k, [each.count for each in some], self.firsts, some)
         if k not in self._plans:
             if len(self._plans) >= MOST_ASKED:
                 self._plans.clear()
-            nobody: list[Allowed | None] = [None] * len(self.parts)
-            self._plans[k] = Plan.of(k, nobody, [part.n_rows for part in self.parts], self.firsts)
+            self._plans[k] = Plan.of(k, [part.n_rows for part in self.parts], self.firsts)
         return self._plans[k]
 
     def _answer(self, queries: Floats, plan: Plan, knobs: Knobs, progress: Progress | None) -> Neighbors:
-        stage = staged(progress, len(plan.asked))
+        stage = staged(progress, len(plan.parts))
         found = [
-            self.parts[i].search(queries, n, allowed=plan.allowed[i], spread=spread, progress=stage(at), **knobs)
-            for at, (i, n, spread) in enumerate(plan.asked)
+            self.parts[i].search(queries, n, allowed=some, spread=spread, progress=stage(at), **knobs)
+            for at, (i, n, some, spread) in enumerate(
+                zip(plan.parts, plan.few, plan.allowed, plan.spreads, strict=True)
+            )
         ]
         if not found:
             none = np.full((len(queries), plan.k), -1, np.int64), np.full((len(queries), plan.k), -np.inf, np.float32)
@@ -142,21 +151,21 @@ class Union:
         ids = np.concatenate([each.ids for each in found], axis=1) + plan.firsts
         scores = np.concatenate([each.scores for each in found], axis=1)
         best = self._best(queries, ids, scores, plan.owners, plan.k)
-        perhaps_more = scores[:, plan.lasts] >= best.scores[:, -1:]
-        for at in np.flatnonzero(perhaps_more.any(axis=0)).tolist():
-            if not self._may_find_more(plan, at, knobs):
-                perhaps_more[:, at] = False
-        if perhaps_more.any():
-            again = np.flatnonzero(perhaps_more.any(axis=1))
+        perhaps_more = scores[:, plan.ends - 1] >= best.scores[:, -1:]
+        perhaps_more &= self._may_find_more(plan, knobs)
+        again = np.flatnonzero(perhaps_more.any(axis=1))
+        if len(again):
             more = self._more(queries[again], perhaps_more[again], ids[again], scores[again], plan, knobs)
             best.ids[again], best.scores[again] = more
         return best
 
-    def _may_find_more(self, plan: Plan, at: int, knobs: Knobs) -> bool:
-        """Whether a part could answer otherwise when it is asked as if it held all of the k nearest."""
-        i, n, _ = plan.asked[at]
-        exact = knobs["recall"] >= 1 or knobs["effort"] is not None or isinstance(self.parts[i], Flat)
-        return n < plan.most[at] if exact else n < self.parts[i].n_rows
+    def _may_find_more(self, plan: Plan, knobs: Knobs) -> list[bool]:
+        """For each part, whether it could answer otherwise if it were asked as if it held all of the k nearest."""
+        exact = knobs["recall"] >= 1 or knobs["effort"] is not None
+        return [
+            n < (most if exact or isinstance(self.parts[i], Flat) else self.parts[i].n_rows)
+            for i, n, most in zip(plan.parts, plan.few, plan.most, strict=True)
+        ]
 
     def _more(
         self,
@@ -168,52 +177,67 @@ class Union:
         knobs: Knobs,
     ) -> Neighbors:
         """The k best where some parts are asked again, each for as many as it can hold."""
-        every = [(ids, scores, plan.owners)]
+        every = [np.split(each, plan.ends[:-1], axis=1) for each in (ids, scores)]
         for at in np.flatnonzero(perhaps_more.any(axis=0)).tolist():
-            i, _, _ = plan.asked[at]
+            i, n, most, some = plan.parts[at], plan.few[at], plan.most[at], plan.allowed[at]
             which = np.flatnonzero(perhaps_more[:, at])
-            scores[np.ix_(which, np.flatnonzero(plan.owners == i))] = -np.inf  # they come again, with others
             spread = Spread(len(self.parts), plan.k)
-            found = self.parts[i].search(queries[which], plan.most[at], allowed=plan.allowed[i], spread=spread, **knobs)
-            shape = len(queries), plan.most[at]
-            more = np.full(shape, -1, np.int64), np.full(shape, -np.inf, np.float32), np.full(shape[1], i, np.int64)
-            more[0][which], more[1][which] = found.ids + self.firsts[i], found.scores
-            every.append(more)
-        owners = np.concatenate([each[2] for each in every])
-        order = np.argsort(owners, kind="stable")
-        ids, scores = (np.concatenate([each[column] for each in every], axis=1)[:, order] for column in (0, 1))
-        return self._best(queries, ids, scores, owners[order], plan.k)
+            found = self.parts[i].search(queries[which], most, allowed=some, spread=spread, **knobs)
+            for side, empty, more in ((0, -1, found.ids + self.firsts[i]), (1, -np.inf, found.scores)):
+                wide = np.full((len(queries), most), empty, more.dtype)
+                wide[:, :n] = every[side][at]
+                wide[which] = more
+                every[side][at] = wide
+        owners = np.repeat(plan.parts, [each.shape[1] for each in every[0]])
+        ids, scores = (np.concatenate(side, axis=1) for side in every)
+        return self._best(queries, ids, scores, owners, plan.k)
 
     def _best(
         self, queries: Floats, ids: NDArray[np.int64], scores: Floats, owners: NDArray[np.int64], k: int
     ) -> Neighbors:
         """The k best of columns that stand by part and in a part by rank; ties between parts are settled."""
-        order = np.argsort(-scores, axis=1, kind="stable")[:, : k + 1]
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
         flat = order + np.arange(0, scores.size, scores.shape[1])[:, None]
-        scores_of, ids_of = scores.ravel()[flat], ids.ravel()[flat]
+        best_ids, best_scores = ids.ravel()[flat], scores.ravel()[flat]
         if order.shape[1] < k:
             missing = ((0, 0), (0, k - order.shape[1]))
-            ids_of = np.pad(ids_of, missing, constant_values=-1)
-            scores_of = np.pad(scores_of, missing, constant_values=np.float32(-np.inf))
-        if scores_of[:, k - 1].min(initial=0) == -np.inf:
-            ids_of[scores_of == -np.inf] = -1
-        best = Neighbors(ids_of[:, :k].copy(), scores_of[:, :k].copy(), self.metric)
-        tied = scores_of[:, 1:] == scores_of[:, :-1]
-        if self.metric.name != "hamming" and tied.any():
-            tied = tied[:, : order.shape[1] - 1]
-            tied &= (owners[order][:, 1:] != owners[order][:, :-1]) & (ids_of[:, 1 : order.shape[1]] >= 0)
-            for query in np.flatnonzero(tied.any(axis=1)).tolist():
-                rows = np.sort(ids[query][scores[query] >= max(scores_of[query, k - 1], LEAST)])
-                best.ids[query], best.scores[query] = self._settled(queries[query : query + 1], rows, k)
+            best_ids = np.pad(best_ids, missing)
+            best_scores = np.pad(best_scores, missing, constant_values=np.float32(-np.inf))
+        if best_scores[:, -1].min(initial=0) == -np.inf:
+            best_ids[best_scores == -np.inf] = -1
+        best = Neighbors(best_ids, best_scores, self.metric)
+        if self.metric.name != "hamming":  # whose scores are whole numbers
+            self._settle(queries, ids, scores, owners, best)
         return best
 
-    def _settled(self, query: Floats, rows: NDArray[np.int64], k: int) -> Neighbors:
-        """The k best of these rows by scores in float64, since what is equal in float32 may not be so."""
-        ids, scores = np.full((1, k), -1, np.int64), np.full((1, k), -np.inf, np.float32)
+    def _settle(
+        self, queries: Floats, ids: NDArray[np.int64], scores: Floats, owners: NDArray[np.int64], best: Neighbors
+    ) -> None:
+        """Puts rows of several parts whose scores are equal in float32, which may not be so, in their right order."""
+        kth = best.scores[:, -1:]
+        tied = (best.scores[:, 1:] == best.scores[:, :-1]) & (best.ids[:, 1:] >= 0)
+        left_out = ((scores == kth).sum(axis=1) > (best.scores == kth).sum(axis=1)) & (best.ids[:, -1] >= 0)
+        if not tied.any() and not left_out.any():
+            return
+        parts = self.firsts.parts(best.ids)
+        tied &= parts[:, 1:] != parts[:, :-1]
+        for query in np.flatnonzero(tied.any(axis=1) | left_out).tolist():
+            values = np.append(best.scores[query, 1:][tied[query]], kth[query] if left_out[query] else [])
+            among = (scores[query][:, None] == values).any(axis=1)
+            if (owners[among] == owners[among][0]).all():
+                continue
+            places = np.flatnonzero((best.scores[query][:, None] == values).any(axis=1))
+            rows = self._ranked(queries[query : query + 1], np.sort(ids[query][among]))
+            best.ids[query, places] = rows[: len(places)]
+
+    def _ranked(self, query: Floats, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """These rows by their scores in float64, and of equal ones by number."""
+        places, scores = np.empty((1, len(rows)), np.int64), np.empty((1, len(rows)), np.float32)
         norms = np.array([self._norm(row) for row in rows.tolist()]) if self.metric.name == "cosine" else None
         values, which = np.stack([self.vector(row) for row in rows.tolist()]), np.arange(len(rows))
-        _core.search_among(self.metric.code, self.dim, values, None, norms, which, query, ids, scores, 1, None)
-        return Neighbors(np.where(ids < 0, ids, rows[ids]), scores)
+        _core.search_among(self.metric.code, self.dim, values, None, norms, which, query, places, scores, 1, None)
+        ranked: NDArray[np.int64] = rows[places[0]]
+        return ranked
 
     def _norm(self, row: int) -> float:
         part, own = self.firsts.one(row)
