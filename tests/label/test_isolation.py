@@ -147,6 +147,31 @@ def test_nothing_in_a_home_is_read_written_renamed_or_removed(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["secret"]
 
 
+@LINUX
+def test_threads_are_given_and_bounded():
+    code = """
+        import threading
+        def lf(record):
+            threading.stack_size(1 << 16)
+            done, stop = [], threading.Event()
+            threads = [threading.Thread(target=stop.wait) for _ in range(3000 if record["id"] else 4)]
+            try:
+                for thread in threads:
+                    thread.start()
+                    done.append(thread)
+            except RuntimeError:
+                pass
+            finally:
+                stop.set()
+                for thread in done:
+                    thread.join()
+            return "World" if len(done) == len(threads) else "Sports"
+    """
+    outcome = outcome_of(code, records=RECORDS[:2])
+    assert outcome.status == "done", outcome.trouble
+    assert {label for index, label, *_ in outcome.votes if index == 0} == {"World"}
+
+
 def test_the_environment_is_empty_and_the_projects_folder_is_no_place_to_import_from(tmp_path, monkeypatch):
     monkeypatch.setenv("SECRET", "hush")
     monkeypatch.chdir(tmp_path)

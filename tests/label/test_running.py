@@ -64,7 +64,9 @@ def test_code_that_nobody_approved_is_not_run_and_not_on_import(sports):
         sports.preview("Topic", "pulled")
     with pytest.raises(InputError, match="has not been approved"):
         sports.preview("Topic", "pulled", source=SPORT)
-    sports.approve("Topic", "pulled")
+    with pytest.raises(InputError, match="has changed since it was read"):
+        sports.approve("Topic", "pulled", source=SPORT + "\n")
+    sports.approve("Topic", "pulled", source=SPORT)
     assert sports.run("Topic")[0].status == "done"
     (folder / "pulled.py").write_text(SPORT + "\n")
     assert sports.run("Topic")[0].status == "refused"

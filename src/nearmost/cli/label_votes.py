@@ -92,8 +92,8 @@ def approve(
 
     with Project.open(folder) as project:
         sources = {name: project.source(task, name) for name in names}
-        for name in names:
-            project.approve(task, name)
+        for name, source in sources.items():
+            project.approve(task, name, source=source)
     if as_json:
         print_json({"approved": names})
         return

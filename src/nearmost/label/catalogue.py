@@ -113,9 +113,14 @@ def add_region(
     return add_heuristic(project, task_name, name, settings)
 
 
-def approve(project: Opened, task_name: str, name: str) -> None:
-    """Lets the code of a heuristic run, as it is now: look at it before. Changed code must be approved again."""
+def approve(project: Opened, task_name: str, name: str, *, source: str | None = None) -> None:
+    """Lets the code of a heuristic run, as it is now: look at it before. Changed code must be approved again.
+
+    ``source`` is the code that was looked at; if the file holds another by now, that is an InputError.
+    """
     found = heuristic_file(project, task_name, name)
+    if source is not None and source != found.text:
+        raise InputError(f"{found.path.name} has changed since it was read; read it again before you approve it")
     if found.is_code:
         approval.approve(found.text)
 

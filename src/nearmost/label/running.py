@@ -291,5 +291,5 @@ def _not_approved(about: Task, file: HeuristicFile) -> str:
     where = f"{heuristics.FOLDER}/{about.name}/{file.path.name}"
     return (
         f"{where} has not been approved, or has changed since; read it, then approve it with "
-        f"project.approve({about.name!r}, {file.name!r}) or nearmost label run --approve"
+        f"project.approve({about.name!r}, {file.name!r}) or nearmost label approve"
     )

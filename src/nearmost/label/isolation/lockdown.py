@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import sysconfig
+import threading
 
 from nearmost.label.isolation.landlock import restrict_files
 from nearmost.label.isolation.seccomp import filter_calls
@@ -20,6 +21,8 @@ CAPABILITY_VERSION = 0x20080522
 LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share/zoneinfo", "/nix/store")
 FILES = ("/etc/ld.so.cache", "/etc/localtime", "/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
 OPEN_FILES = 64
+THREADS = 256
+"""Where processes of the same user are not counted along, that is in a namespace of our own."""
 
 
 def lock_down(*, memory: int, seconds: float, readable: list[str]) -> tuple[str, ...]:
@@ -29,17 +32,19 @@ def lock_down(*, memory: int, seconds: float, readable: list[str]) -> tuple[str,
     no other process and start none, and use only ``memory`` more bytes and ``seconds`` of processor time.
     """
     open_to = _limit(memory, seconds)
+    alone = threading.active_count() == 1 and _n_threads() == 1
     if sys.platform != "linux":
         return tuple(sorted({"files", "network", "processes", *open_to}))
     libc = ctypes.CDLL(None, use_errno=True)
     libc.syscall.restype = ctypes.c_long
     libc.prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
-    if libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0) != 0:
+    if libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0) != 0 or not alone:  # all below binds the thread that asks for it
         return ("files", "network", "processes", *open_to)
     # A network of its own in which nothing answers: a second wall where it can be had, for the filter forbids sockets.
     if libc.unshare(NEW_USER | NEW_NETWORK | NEW_IPC | NEW_UTS) != 0:
         libc.unshare(NEW_NETWORK | NEW_IPC | NEW_UTS)
     _drop_capabilities(libc)
+    _set("RLIMIT_NPROC", THREADS)
     if not restrict_files(libc, [*_python(), *LIBRARIES, *FILES, *readable], ["/dev/null"]):
         open_to.append("files")
     if not filter_calls(libc):
@@ -67,14 +72,28 @@ def _limit(memory: int, seconds: float) -> list[str]:
     }
     if sys.platform != "linux":  # there the filter forbids processes, and this would forbid threads as well
         wanted["RLIMIT_NPROC"] = 0
-    failed = []
-    for name, value in wanted.items():
-        try:
-            resource.setrlimit(getattr(resource, name), (value, value))
-        except (AttributeError, ValueError, OSError):
-            failed.append(name)
+    done = {name: _set(name, value) for name, value in wanted.items()}
     enforced = sys.platform == "linux"  # macOS takes the number and lets memory grow
-    return ["memory"] if "RLIMIT_AS" in failed or not enforced else []
+    return [] if done["RLIMIT_AS"] and enforced else ["memory"]
+
+
+def _set(name: str, value: int) -> bool:
+    """Whether the limit is in force now, for good."""
+    import resource
+
+    try:
+        resource.setrlimit(getattr(resource, name), (value, value))
+    except (AttributeError, ValueError, OSError):
+        return False
+    return True
+
+
+def _n_threads() -> int:
+    """Threads of this process, those that libraries started too."""
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        return 1
 
 
 def _python() -> list[str]:
