@@ -1,0 +1,129 @@
+// What every page shares: the task, requests, messages, keys and small DOM helpers.
+
+export const facts = JSON.parse(document.getElementById("facts").textContent);
+export const task = facts.task;
+
+/** An element: el("td", {class: "n"}, "text", child). Text is always text, never HTML. */
+export function el(name, attributes = {}, ...children) {
+  const made = name.startsWith("svg:")
+    ? document.createElementNS("http://www.w3.org/2000/svg", name.slice(4))
+    : document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
+    else if (value !== false && value != null) made.setAttribute(key, value === true ? "" : value);
+  }
+  made.append(...children.filter((child) => child != null));
+  return made;
+}
+
+export const by = (id) => document.getElementById(id);
+
+/** Asks the server; throws with its words where it refuses. */
+export async function ask(path, parameters = {}) {
+  const filled = Object.entries({ task: task?.name, ...parameters }).filter(([, value]) => value != null);
+  return answer(await fetch(`${path}?${new URLSearchParams(filled)}`));
+}
+
+export async function tell(path, body = {}) {
+  const headers = { "content-type": "application/json" };
+  return answer(await fetch(path, { method: "POST", headers, body: JSON.stringify({ task: task?.name, ...body }) }));
+}
+
+async function answer(response) {
+  const found = await response.json().catch(() => ({ error: `the server answered ${response.status}` }));
+  if (!response.ok) throw new Error(found.error ?? JSON.stringify(found.detail ?? found));
+  return found;
+}
+
+/** A short message at the edge of the page. */
+export function say(text, kind = "") {
+  const toast = el("p", { class: `toast ${kind}` }, text);
+  by("toasts").append(toast);
+  setTimeout(() => toast.remove(), kind === "bad" ? 12000 : 3500);
+}
+
+/** Runs work and says what went wrong. */
+export function tried(work) {
+  return async (...given) => {
+    try {
+      return await work(...given);
+    } catch (error) {
+      say(error.message, "bad");
+    }
+  };
+}
+
+/** Follows a job; resolves with its result. */
+export function follow(job, progress) {
+  return new Promise((resolve, reject) => {
+    const events = new EventSource(`/api/jobs/${job}`);
+    progress.hidden = false;
+    progress.removeAttribute("value");
+    const end = () => {
+      events.close();
+      progress.hidden = true;
+    };
+    events.onmessage = (event) => {
+      const message = JSON.parse(event.data);
+      if (message.total) {
+        progress.max = message.total;
+        progress.value = message.done;
+      }
+      if (message.state === "done") (end(), resolve(message.result));
+      if (message.state === "failed") (end(), reject(new Error(message.error)));
+    };
+    events.onerror = () => (end(), reject(new Error("the server does not answer; is it still running?")));
+  });
+}
+
+const keys = new Map();
+const pages = { o: "/", b: "/browse", l: "/label", h: "/heuristics", m: "/map", e: "/export" };
+let leading = false;
+
+/** Makes a key do something; the text is shown by "?". */
+export function key(letter, text, work) {
+  keys.set(letter, { text, work });
+}
+
+export function goTo(path, parameters = {}) {
+  location.href = `${path}?${new URLSearchParams({ ...(task && { task: task.name }), ...parameters })}`;
+}
+
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest?.("input:not([type=checkbox]), textarea, select");
+  if (typing) {
+    if (event.key === "Escape") event.target.blur();
+    return;
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  if (leading) {
+    leading = false;
+    if (pages[event.key]) return void goTo(pages[event.key]);
+  }
+  if (event.key === "g") return void (leading = true);
+  if (event.key === "?") return void showKeys();
+  const found = keys.get(event.key);
+  if (found) {
+    event.preventDefault();
+    found.work();
+  }
+});
+
+function showKeys() {
+  const list = document.querySelector("#keys dl");
+  const always = [["g o, g b, g l, g h, g m, g e", "to the pages"], ["?", "these keys"]];
+  const own = [...keys].map(([letter, { text }]) => [letter === " " ? "space" : letter, text]);
+  list.replaceChildren(...[...own, ...always].flatMap(([letter, text]) => [el("dt", {}, el("kbd", {}, letter)), el("dd", {}, text)]));
+  by("keys").showModal();
+}
+
+by("help").addEventListener("click", showKeys);
+by("task")?.addEventListener("change", (event) => {
+  location.href = `${location.pathname}?${new URLSearchParams({ task: event.target.value })}`;
+});
+
+/** Marks the page as ready, for tests. */
+export function ready() {
+  document.body.dataset.ready = "";
+}
+if (["export", ""].includes(document.body.dataset.page)) ready();
