@@ -9,7 +9,12 @@ from pathlib import Path
 
 from nearmost.errors import InputError
 from nearmost.label import annotations as _annotations
+<<<<<<< HEAD
 from nearmost.label import archives, journal, opened, querying, refinery, summary, undoing, weak
+=======
+from nearmost.label import cards as _cards
+from nearmost.label import archives, journal, opened, querying, refinery, undoing, weak
+>>>>>>> 7d001cd (Mend what the first look at the pages showed)
 from nearmost.label import catalogue as _catalogue
 from nearmost.label import comments as _comments
 from nearmost.label import database as _database
@@ -194,6 +199,7 @@ class Project:
     undo = undoing.undo
 
     # Finding
+    cards = _cards.cards
     browse = querying.browse
     matching = querying.matching
     save_slice = _slices.save_slice

@@ -30,7 +30,7 @@ function show() {
     return;
   }
   by("record").dataset.record = card.id;
-  by("record").replaceChildren(el("p", { class: "quiet" }, card.key), values(card), standing(card, { votes: !by("hide").checked }));
+  by("record").replaceChildren(Object.values(card.values).map(String).includes(card.key) ? "" : el("p", { class: "quiet" }, card.key), values(card), standing(card, { votes: !by("hide").checked }));
   answers(card);
 }
 

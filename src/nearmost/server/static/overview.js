@@ -3,7 +3,8 @@
 import { ask, by, el, follow, goTo, key, ready, say, task, tell, tried } from "/static/page.js";
 import { percent, pill } from "/static/record.js";
 
-const WIDTH = 800, HEIGHT = 180, BOTTOM = 20;
+const HEIGHT = 170, BOTTOM = 20;
+let WIDTH = 800;
 let standing = {};
 let threshold = 0.7;
 
@@ -63,7 +64,9 @@ function measured(metrics) {
 
 function histogram() {
   const svg = by("histogram"), bins = standing.bins;
-  if (!bins) return void svg.replaceChildren(el("svg:text", { x: 400, y: 110, "text-anchor": "middle", class: "quiet" }, "no weak labels yet"));
+  WIDTH = svg.clientWidth || 800;
+  svg.setAttribute("viewBox", `0 0 ${WIDTH} 200`);
+  if (!bins) return void svg.replaceChildren(el("svg:text", { x: WIDTH / 2, y: 100, "text-anchor": "middle", class: "quiet" }, "no weak labels yet"));
   const n = bins[0].length, totals = bins[0].map((_, at) => bins.reduce((sum, label) => sum + label[at], 0));
   const scale = (HEIGHT - 10) / Math.max(1, ...totals);
   svg.replaceChildren();
@@ -143,6 +146,7 @@ by("pick").addEventListener("click", tried(async () => {
   moveTo(found.confidence);
   by("threshold").textContent = `≥ ${found.confidence.toFixed(3)}: right ${percent(found.precision, 1)} of the time (${percent(found.interval[0])} to ${percent(found.interval[1])}, ${found.judged} judged), ${found.kept.toLocaleString("en")} kept`;
 }));
+addEventListener("resize", () => histogram());
 key("s", "supervise", supervise);
 key("u", "undo", undo);
 await tried(load)();

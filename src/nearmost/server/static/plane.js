@@ -5,7 +5,7 @@ in vec2 place; in vec4 colour; uniform vec4 view; uniform float size; out vec4 t
 void main() { gl_Position = vec4((place - view.xy) * view.zw, 0.0, 1.0); gl_PointSize = size; tint = colour; }`;
 const FRAGMENT = `#version 300 es
 precision mediump float; in vec4 tint; out vec4 shown;
-void main() { vec2 d = gl_PointCoord - 0.5; float r = dot(d, d); if (r > 0.25) discard; shown = vec4(tint.rgb, tint.a * smoothstep(0.25, 0.16, r)); }`;
+void main() { vec2 d = gl_PointCoord - 0.5; float r = dot(d, d); if (r > 0.25) discard; float a = tint.a * smoothstep(0.25, 0.16, r); shown = vec4(tint.rgb * a, a); }`;
 
 export class Plane {
   /** points: Float32Array of x, y; NaN where there is none. */
@@ -44,7 +44,7 @@ export class Plane {
     this.view = gl.getUniformLocation(program, "view");
     this.size = gl.getUniformLocation(program, "size");
     gl.enable(gl.BLEND);
-    gl.blendFunc(gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA);
+    gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
   }
 
   #fit() {

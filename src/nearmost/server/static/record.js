@@ -2,7 +2,7 @@
 
 import { by, el, facts, task } from "/static/page.js";
 
-export const percent = (share, digits = 0) => (share == null ? "–" : `${(100 * share).toFixed(digits)} %`);
+export const percent = (share, digits = 0) => (share == null ? "–" : `${(100 * share).toFixed(digits)}\u00a0%`);
 
 /** A label as a pill. */
 export function pill(number, extra = "", title = "") {
