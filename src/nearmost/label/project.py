@@ -9,12 +9,8 @@ from pathlib import Path
 
 from nearmost.errors import InputError
 from nearmost.label import annotations as _annotations
-<<<<<<< HEAD
-from nearmost.label import archives, journal, opened, querying, refinery, summary, undoing, weak
-=======
+from nearmost.label import archives, journal, opened, plane, querying, refinery, summary, undoing, weak
 from nearmost.label import cards as _cards
-from nearmost.label import archives, journal, opened, querying, refinery, undoing, weak
->>>>>>> 7d001cd (Mend what the first look at the pages showed)
 from nearmost.label import catalogue as _catalogue
 from nearmost.label import comments as _comments
 from nearmost.label import database as _database
@@ -26,6 +22,7 @@ from nearmost.label import settings as _settings
 from nearmost.label import slices as _slices
 from nearmost.label import snapshot as _snapshot
 from nearmost.label import tasks as _tasks
+from nearmost.label import supervising as _supervising
 from nearmost.label import terms as _terms
 from nearmost.label import vectors as _vectors
 from nearmost.label.database import Database
