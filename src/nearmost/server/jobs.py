@@ -33,6 +33,10 @@ class Job:
             self.done = self.done or last
             self.changed.notify_all()
 
+    def progress(self, done: int, total: int) -> None:
+        """Tells how far it is."""
+        self.tell({"state": "running", "done": done, "total": total})
+
     def events(self) -> Iterator[str]:
         """The messages as server-sent events, from the first to the last."""
         seen = 0
@@ -74,7 +78,6 @@ class Jobs:
             job, work = self._waiting.get()
             job.tell({"state": "running", "name": job.name})
             try:
-                result = work(lambda done, total, job=job: job.tell({"state": "running", "done": done, "total": total}))
-                job.tell({"state": "done", "result": result}, last=True)
+                job.tell({"state": "done", "result": work(job.progress)}, last=True)
             except Exception as error:  # told to whoever waits, whatever it is
                 job.tell({"state": "failed", "error": str(error) or type(error).__name__}, last=True)

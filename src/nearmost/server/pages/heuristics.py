@@ -78,9 +78,7 @@ def enable(shown: Shown, task: Text, name: Text, on: Annotated[bool, Body()]) ->
 
 
 @router.post("/api/heuristics/preview")
-def preview(
-    shown: Shown, task: Text, name: Text, source: Text, on: Text = "random"
-) -> dict[str, Any]:
+def preview(shown: Shown, task: Text, name: Text, source: Text, on: Text = "random") -> dict[str, Any]:
     """What code says of ten records, before it is saved. The request itself is the approval: it was typed here."""
     found = shown.project.preview(task, name, n=10, on=on, source=source)
     cards = {card.id: card for card in shown.project.cards([each.record for each in found], task)}

@@ -77,9 +77,7 @@ def confusion(shown: Shown, task: str) -> dict[str, Any]:
 
 
 @router.post("/api/supervise")
-def supervise(
-    shown: Shown, task: Annotated[str, Body()], model: Annotated[str, Body()] = "bayes"
-) -> dict[str, Any]:
+def supervise(shown: Shown, task: Annotated[str, Body()], model: Annotated[str, Body()] = "bayes") -> dict[str, Any]:
     """Combines votes and labels by hand into weak labels, as a job."""
 
     def work(progress: Any) -> dict[str, Any]:
