@@ -12,27 +12,11 @@ pytest.importorskip("fastapi", reason="the pages need the extra 'server'")
 pytest.importorskip("httpx", reason="the tests of the pages need httpx")
 
 from fastapi.testclient import TestClient
+from news import WORDS, rows
 
 from nearmost.label import Project
 from nearmost.server.guard import Guard, Guarded
 from nearmost.server.workbench import workbench
-
-WORDS = {
-    "Sports": ["the coach praised the team", "a late goal won the match", "the league title race", "a striker scored twice"],
-    "Business": ["shares fell on the market", "the bank raised its profit", "oil prices and stocks", "a merger of two companies"],
-    "World": ["the minister met the president", "troops crossed the border", "voters went to the polls", "a treaty was signed"],
-}  # fmt: skip
-
-
-def rows(n: int) -> list[dict[str, str]]:
-    """Records whose label can be told from their words."""
-    names = list(WORDS)
-    made = []
-    for number in range(n):
-        label = names[number % 3]
-        text = WORDS[label][number // 3 % 4]
-        made.append({"id": f"r{number}", "headline": f"{text.capitalize()} {number}", "body": f"{text} on day {number}"})
-    return made
 
 
 @pytest.fixture
