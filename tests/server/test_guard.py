@@ -73,11 +73,11 @@ def test_every_answer_carries_the_policy_and_no_page_breaks_it(client: Any) -> N
 def test_what_users_wrote_is_text_and_never_markup(client: Any, project: Project) -> None:
     assert "News &lt;b&gt;&amp;" in client.get("/").text
     project.add_records([{"id": "x", "headline": "</script><script>alert(1)</script>", "body": "<img src=x>"}])
-    project.save_slice('"><script>', "x")
+    project.save_slice("'><script>", "x")
     for path in ("/browse", "/export"):
         text = client.get(path).text
         assert "<script>alert" not in text
-        assert "><script>" not in text.replace("</script>\n<script", "")
+        assert "'><script>" not in text
 
 
 def test_a_huge_request_is_refused_unread(client: Any) -> None:

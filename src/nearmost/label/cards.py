@@ -7,9 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from nearmost.label.columns import Rows, label_numbers
 from nearmost.label.opened import Opened
 from nearmost.label.records import records
-from nearmost.label.tasks import task
+from nearmost.label.runs import vote_rows
+from nearmost.label.tasks import Task, task
+from nearmost.label.weak import weak_cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +68,14 @@ def cards(project: Opened, ids: Sequence[int], task_name: str | None = None) -> 
         f" ({wanted})",
         about.id,
     )
-    weak = marks(
-        "SELECT w.record_id, w.label_id, w.confidence, w.start, w.stop, '' FROM weak w WHERE w.run_id ="
-        f" (SELECT max(id) FROM weak_run WHERE task_id = ?) AND w.record_id IN ({wanted})",
-        about.id,
-    )
-    votes = marks(
-        "SELECT v.record_id, v.label_id, v.confidence, v.start, v.stop, h.name FROM heuristic h JOIN vote v"
-        f" ON v.run_id = h.run_id WHERE h.task_id = ? AND h.enabled AND v.record_id IN ({wanted}) ORDER BY h.id",
-        about.id,
-    )
+    weak = _packed(weak_cells(project, about), about, ids)
+    voted = vote_rows(project, about, enabled=True)
+    votes: dict[int, list[Mark]] = defaultdict(list)
+    for at in np.flatnonzero(np.isin(voted.record, np.asarray(ids, dtype=np.int64))).tolist():
+        votes[int(voted.record[at])].append(
+            Mark(int(voted.label[at]), float(voted.confidence[at]), int(voted.start[at]), int(voted.end[at]),
+                 voted.names[voted.heuristic[at]])
+        )  # fmt: skip
     judged = {
         record
         for (record,) in project.database.rows(
@@ -89,3 +92,13 @@ def cards(project: Opened, ids: Sequence[int], task_name: str | None = None) -> 
              each.id in judged, comments.get(each.id, 0))
         for each in records(project, ids)
     ]  # fmt: skip
+
+
+def _packed(rows: Rows, about: Task, ids: Sequence[int]) -> dict[int, list[Mark]]:
+    """The weak labels of these records."""
+    rows = rows[np.isin(rows["record"], np.asarray(ids, dtype=np.int64))]
+    found: dict[int, list[Mark]] = defaultdict(list)
+    columns = (rows[name].tolist() for name in ("record", "confidence", "start", "stop"))
+    for label, record, sure, start, end in zip(label_numbers(rows, about).tolist(), *columns, strict=True):
+        found[record].append(Mark(label, sure, start, end))
+    return found

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nearmost.label.votes import ABSTAIN, Labels, WeakLabels
+from nearmost.label.tasks import ABSTAIN
+from nearmost.label.votes import Labels, WeakLabels
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,7 +12,8 @@ from sklearn.linear_model import LogisticRegression
 
 from nearmost.errors import InputError
 from nearmost.label.folds import N_FOLDS, fold_of
-from nearmost.label.votes import ABSTAIN, Labels, WeakLabels
+from nearmost.label.tasks import ABSTAIN
+from nearmost.label.votes import Labels, WeakLabels
 
 
 class Classifier(Protocol):
@@ -52,7 +53,8 @@ class CrossFitted:
 
 def logistic_regression(seed: int = 0) -> Classifier:
     """The learner to begin with: every class weighs the same, however few of its records are labelled."""
-    return LogisticRegression(C=3.0, class_weight="balanced", max_iter=1000, random_state=seed)
+    made: Classifier = LogisticRegression(C=3.0, class_weight="balanced", max_iter=1000, random_state=seed)
+    return made
 
 
 def cross_fit(
@@ -98,7 +100,8 @@ def _fitted(
     found = np.zeros((len(manual), n_labels), dtype=np.float32)
     if len(np.unique(known)) < 2:  # so few labels that a fold holds all of a class
         found[:, known[0] if len(known) else slice(None)] = 1
-        return found / found.sum(axis=1, keepdims=True)
+        found /= found.sum(axis=1, keepdims=True)
+        return found
     model = learner()
     model.fit(vectors[rows], known)
     found[:, np.asarray(model.classes_, dtype=np.int64)] = model.predict_proba(vectors)

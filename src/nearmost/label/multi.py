@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from nearmost.errors import ShapeError
 from nearmost.label.neighborhood import Neighborhood
 from nearmost.label.supervision import Supervision, supervise
-from nearmost.label.votes import ABSTAIN, Floats, Votes
+from nearmost.label.tasks import ABSTAIN
+from nearmost.label.votes import Floats, Votes
 
 NO, YES = 0, 1
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nearmost.errors import ShapeError
-from nearmost.label.votes import ABSTAIN, Floats, Labels
+from nearmost.label.tasks import ABSTAIN
+from nearmost.label.votes import Floats, Labels
 
 SHARE = 0.7
 N_STEPS = 12

@@ -21,8 +21,8 @@ from nearmost.label import runs as _runs
 from nearmost.label import settings as _settings
 from nearmost.label import slices as _slices
 from nearmost.label import snapshot as _snapshot
-from nearmost.label import tasks as _tasks
 from nearmost.label import supervising as _supervising
+from nearmost.label import tasks as _tasks
 from nearmost.label import terms as _terms
 from nearmost.label import vectors as _vectors
 from nearmost.label.database import Database
@@ -212,6 +212,7 @@ class Project:
     vectors_are_old = _vectors.vectors_are_old
     index = _vectors.index
     similar = _vectors.similar
+    map_points = plane.map_points
 
     # Heuristics
     heuristics = _catalogue.heuristics_of
@@ -241,6 +242,14 @@ class Project:
     runs = _runs.runs
     save_weak = weak.save_weak
     weak_runs = weak.weak_runs
+    weak = weak.weak_rows
+    votes = _supervising.votes_of
+    stats = _supervising.stats
+    supervise = _supervising.supervise
+    explain = _supervising.explain
+    threshold = _supervising.threshold
+    confusion = _supervising.confusion
+    queue = _supervising.queue
 
     # Taking it elsewhere
     export = _export.export

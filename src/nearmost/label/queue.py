@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost.errors import InputError
-from nearmost.label.votes import ABSTAIN, Floats, Labels, Votes, WeakLabels
+from nearmost.label.tasks import ABSTAIN
+from nearmost.label.votes import Floats, Labels, Votes, WeakLabels
 
 Rows = NDArray[np.int64]
 CHUNK = 1 << 22  # products at a time
@@ -92,7 +93,9 @@ def similar(vectors: NDArray[np.float32], like: Rows, left: Rows, n: int) -> Row
 
 def _units(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, lengths, out=np.zeros_like(vectors, dtype=np.float32), where=lengths > 0)
+    made = np.zeros_like(vectors, dtype=np.float32)
+    np.divide(vectors, lengths, out=made, where=lengths > 0)
+    return made
 
 
 def _most_similar(rows: NDArray[np.float32], others: NDArray[np.float32]) -> Floats:

@@ -110,7 +110,7 @@ def merge_spans(
     """Weak spans by record and place; ``c`` and ``k`` are as in ``weak_nlp``.
 
     ``judged`` are the records whose spans somebody has marked, which may be none of them; without any, every precision
-    is 0.8. ``precision`` gives that of some heuristics instead. Votes of heuristics that were never right count nothing.
+    is 0.8. ``precision`` gives that of some heuristics instead. Heuristics that were never right count nothing.
     """
     known = set(judged)
     measured = precisions(votes, manual, known) if known else {}

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nearmost.label.intervals import Interval, wilson
-from nearmost.label.votes import ABSTAIN, Labels, Votes, manual_labels
+from nearmost.label.tasks import ABSTAIN
+from nearmost.label.votes import Labels, Votes, manual_labels
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from nearmost.label.multi import question, supervise_each
 from nearmost.label.neighborhood import Neighborhood
 from nearmost.label.opened import Opened, n_rows, record_id
 from nearmost.label.statistics import HeuristicStatistics, statistics
-from nearmost.label.supervision import Supervision, quality
+from nearmost.label.supervision import quality
 from nearmost.label.supervision import supervise as supervised
 from nearmost.label.tasks import ABSTAIN, Task, task
 from nearmost.label.threshold import Threshold, pick_threshold
@@ -52,7 +52,7 @@ def stats(project: Opened, task_name: str | None = None) -> list[HeuristicStatis
 def supervise(
     project: Opened, task_name: str | None = None, model: str = "bayes", *, learner: bool = True, **options: Any
 ) -> weak.WeakRun:
-    """Combines the votes of the heuristics that are switched on with the labels by hand into weak labels, and keeps them.
+    """Makes weak labels of the votes of heuristics that are switched on and of labels by hand, and keeps them.
 
     ``model``: "bayes", "weak_nlp", "majority" or "dawid_skene", whose ``options`` follow. ``learner=True`` lets "bayes"
     begin with a classifier of the records' vectors, where there are any. The run's ``metrics`` tell how good weak
@@ -105,8 +105,7 @@ def threshold(
     about = _of_class(project, task_name)
     held, known, rows = _held_out(project, about)
     number = None if label is None else about.number(label)
-    made = WeakLabels(rows.labels, rows.confidence, None)
-    return pick_threshold(held, known, made, precision=precision, label=number)
+    return pick_threshold(held, known, _weak_labels(rows), precision=precision, label=number)
 
 
 def confusion(project: Opened, task_name: str | None = None) -> Confusion:
@@ -128,7 +127,7 @@ def queue(
     """The ids of n records without a label that are worth one most.
 
     "uncertain": the model hesitates between two labels; "conflict": heuristics differ; "outlier": unlike anything
-    labelled; "similar": like the records ``like``; "diverse": unlike each other; "random": what accuracy is measured on.
+    labelled; "similar": like the records ``like``; "diverse": unlike each other; "random": for measuring accuracy.
     """
     about = task(project, task_name)
     done = manual_multi(project, about.name)[1] if about.kind == "multi" else _answered(project, about)
@@ -140,7 +139,7 @@ def queue(
         return queues.at_random(left, n, seed)
     if by in ("uncertain", "conflict"):
         rows = weak.weak_rows(project, about.name) if weak.weak_run(project, about.name) is not None else None
-        made = None if rows is None else WeakLabels(rows.labels, rows.confidence, rows.posteriors)
+        made = None if rows is None else _weak_labels(rows)
         if by == "conflict":
             return queues.conflicting(votes_of(project, about.name), left, n, made)
         if made is None:
@@ -169,9 +168,7 @@ def _supervise_multi(project: Opened, about: Task, model: str, options: dict[str
         for label in range(len(about.labels))
     ]
     labels, judged = manual_multi(project, about.name)
-    found = supervise_each(
-        questions, labels, judged, model=model, neighborhood=_near(project, model), **options
-    )
+    found = supervise_each(questions, labels, judged, model=model, neighborhood=_near(project, model), **options)
     metrics = {"accuracy": float((found.labels[judged] == labels[judged]).mean()) if judged.any() else None}
     return weak.save_weak(
         project, about.name, found.labels, found.confidence, model=model, options=options, metrics=metrics
@@ -229,6 +226,11 @@ def _near(project: Opened, model: str) -> Neighborhood | None:
     return Neighborhood.of(ids, scores)
 
 
+def _weak_labels(rows: weak.WeakRows) -> WeakLabels:
+    posteriors = None if rows.posteriors is None else rows.posteriors.astype(np.float64)
+    return WeakLabels(rows.labels, rows.confidence, posteriors, rows.agreement)
+
+
 def _held_out(project: Opened, about: Task) -> tuple[WeakLabels, Labels, weak.WeakRows]:
     """What the last model said of labelled records without having seen their label; the labels; all weak labels."""
     rows, last = weak.weak_rows(project, about.name), weak.weak_run(project, about.name)
@@ -238,6 +240,3 @@ def _held_out(project: Opened, about: Task) -> tuple[WeakLabels, Labels, weak.We
     held: dict[str, Sequence[Any]] = last.metrics.get("held_out", {"records": [], "labels": [], "confidence": []})
     labels[list(held["records"])], confidence[list(held["records"])] = held["labels"], held["confidence"]
     return WeakLabels(labels, confidence, None), manual(project, about.name), rows
-
-
-__all__ = ["confusion", "explain", "queue", "stats", "supervise", "threshold", "votes_of"]

@@ -14,7 +14,8 @@ from nearmost.label.folds import N_FOLDS, fold_of
 from nearmost.label.intervals import wilson
 from nearmost.label.models import LabelModel, fit
 from nearmost.label.neighborhood import SHARE, Neighborhood, agreement, spread
-from nearmost.label.votes import ABSTAIN, Labels, Votes, WeakLabels, manual_labels
+from nearmost.label.tasks import ABSTAIN
+from nearmost.label.votes import Labels, Votes, WeakLabels, manual_labels
 
 PROBABILISTIC = {"bayes"}
 """Models whose posteriors are probabilities, so that they can be spread and calibrated."""

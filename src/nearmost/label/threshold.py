@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from nearmost.errors import InputError
 from nearmost.label.intervals import Interval, wilson
-from nearmost.label.votes import ABSTAIN, Labels, WeakLabels
+from nearmost.label.tasks import ABSTAIN
+from nearmost.label.votes import Labels, WeakLabels
 
 LEAST = 5
 

@@ -82,8 +82,8 @@ class Votes:
             if name not in extra or rows.shape != shape or not np.isfinite(rows).all():
                 raise ShapeError(f"copies of {name!r} have shape {rows.shape}; wanted {shape}, and its probabilities")
         left = {name: _label_table(np.asarray(rows)[:, None], name)[:, 0] for name, rows in held_out.items()}
-        for name, rows in left.items():
-            if len(rows) != n or rows.max(initial=-1) >= count:
+        for name, votes in left.items():
+            if len(votes) != n or votes.max(initial=-1) >= count:
                 raise ShapeError(f"held-out votes of {name!r} want a label below {count} for each of {n} records")
         return cls(np.ascontiguousarray(table), sure, known, count, extra, without, left)
 
@@ -95,7 +95,7 @@ class Votes:
     @property
     def n_heuristics(self) -> int:
         """Columns."""
-        return self.labels.shape[1]
+        return int(self.labels.shape[1])
 
     @property
     def cast(self) -> NDArray[np.bool_]:

@@ -39,4 +39,6 @@ def described(labels: Sequence[str], template: str = "{}") -> list[str]:
 
 def _units(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, lengths, out=np.zeros_like(rows, dtype=np.float32), where=lengths > 0)
+    made = np.zeros_like(rows, dtype=np.float32)
+    np.divide(rows, lengths, out=made, where=lengths > 0)
+    return made

@@ -19,7 +19,8 @@ import numpy as np
 from nearmost.errors import InputError
 from nearmost.label.calibration import fit_scales, logarithms, softmax
 from nearmost.label.folds import N_FOLDS, fold_of
-from nearmost.label.votes import ABSTAIN, Evidence, Floats, Labels, Votes, WeakLabels
+from nearmost.label.tasks import ABSTAIN
+from nearmost.label.votes import Evidence, Floats, Labels, Votes, WeakLabels
 
 START = np.array([1.0, 0.5])
 RIDGE = 2.0
@@ -131,7 +132,8 @@ def _tables(heard: Labels, known: Labels, marginals: Floats, strength: float) ->
         cells = np.bincount(known * n_said + heard[:, rule] + 1, minlength=(n_said - 1) * n_said)
         counts = cells.reshape(n_said - 1, n_said) + strength * marginals[rule]
         tables[rule] = np.log(counts / counts.sum(axis=1, keepdims=True))
-    return tables - tables.mean(axis=1, keepdims=True)
+    tables -= tables.mean(axis=1, keepdims=True)
+    return tables
 
 
 def _evidence(tables: Floats, said: Labels) -> Floats:

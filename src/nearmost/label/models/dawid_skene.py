@@ -14,7 +14,8 @@ import numpy as np
 from nearmost.errors import InputError
 from nearmost.label.calibration import TINY, softmax
 from nearmost.label.models import majority
-from nearmost.label.votes import ABSTAIN, Evidence, Floats, Labels, Votes, WeakLabels
+from nearmost.label.tasks import ABSTAIN
+from nearmost.label.votes import Evidence, Floats, Labels, Votes, WeakLabels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +53,7 @@ def fit(votes: Votes, manual: Labels, *, n_steps: int = 100, tolerance: float = 
     if not votes.cast.any():
         raise InputError("no heuristic votes on any record; run the heuristics first")
     known = np.flatnonzero(manual != ABSTAIN)
-    heard = votes.cast.any(axis=1)
+    heard = np.asarray(votes.cast.any(axis=1))
     posteriors = np.array(majority.fit(votes, manual).predict().posteriors)
     for step in range(n_steps):
         posteriors[known] = 0

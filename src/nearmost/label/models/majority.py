@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nearmost.label.votes import ABSTAIN, Evidence, Floats, Labels, Votes, WeakLabels
+from nearmost.label.tasks import ABSTAIN
+from nearmost.label.votes import Evidence, Floats, Labels, Votes, WeakLabels
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nearmost.errors import InputError
-from nearmost.label.votes import ABSTAIN, Evidence, Floats, Labels, Votes, WeakLabels
+from nearmost.label.tasks import ABSTAIN
+from nearmost.label.votes import Evidence, Floats, Labels, Votes, WeakLabels
 
 WITHOUT_LABELS = 0.8
 

@@ -26,7 +26,7 @@ def export(request: Request, shown: Shown) -> HTMLResponse:
 def file(shown: Shown, format: Literal["csv", "json", "parquet"] = "csv", query: str = "") -> FileResponse:
     """The table as a file."""
     path = _fresh(f"{_safe(shown.project.name)}.{format}")
-    shown.project.export(path, query=query or None)
+    shown.project.export(path, query=query)
     return _sent(path)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, is_dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
@@ -12,6 +12,7 @@ from nearmost.server.shown import Shown
 
 router = APIRouter()
 Text = Annotated[str, Body()]
+On = Annotated[Literal["random", "conflicts"], Body()]
 EMPTY = '''def {name}(record):
     """What it looks for."""
     if "word" in record["{attribute}"].text.lower():
@@ -37,7 +38,8 @@ def table(shown: Shown, task: str) -> dict[str, Any]:
             "stale": each.stale, "run": None if last is None else
             {"status": last.status, "n_votes": last.n_votes, "seconds": last.seconds, "error": last.error},
         })  # fmt: skip
-    return {"heuristics": infos, "statistics": [_plain(row) for row in project.stats(task)]}
+    statistics = project.stats(task) if project.task(task).kind == "class" else []
+    return {"heuristics": infos, "statistics": [{**_plain(row), "precision": row.precision} for row in statistics]}
 
 
 @router.get("/api/heuristics/source")
@@ -78,13 +80,12 @@ def enable(shown: Shown, task: Text, name: Text, on: Annotated[bool, Body()]) ->
 
 
 @router.post("/api/heuristics/preview")
-def preview(shown: Shown, task: Text, name: Text, source: Text, on: Text = "random") -> dict[str, Any]:
+def preview(shown: Shown, task: Text, name: Text, source: Text, on: On = "random") -> dict[str, Any]:
     """What code says of ten records, before it is saved. The request itself is the approval: it was typed here."""
     found = shown.project.preview(task, name, n=10, on=on, source=source)
-    cards = {card.id: card for card in shown.project.cards([each.record for each in found], task)}
     return {
         "records": [
-            {"id": each.record, "key": cards[each.record].key, "values": cards[each.record].values,
+            {"id": each.record.id, "key": each.record.key, "values": each.record.values,
              "votes": _plain(each.votes), "error": each.error}
             for each in found
         ]
@@ -126,7 +127,7 @@ def strike(shown: Shown, lookup: Text, term: Text, excluded: Annotated[bool, Bod
 @router.post("/api/lookups/add")
 def add(shown: Shown, lookup: Text, term: Text) -> dict[str, Any]:
     """Adds a term that somebody typed."""
-    shown.project.harvest(lookup, term, None)
+    shown.project.add_terms(lookup, [term])
     return {"term": term}
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Request
 from fastapi.responses import HTMLResponse
 
+from nearmost.label import supervising
 from nearmost.server.shown import Shown, card_facts
 
 router = APIRouter()
 Record = Annotated[int, Body()]
+By = Literal["query"] | supervising.By
 Text = Annotated[str, Body()]
 
 
@@ -22,7 +24,12 @@ def label(request: Request, shown: Shown) -> HTMLResponse:
 
 @router.get("/api/queue")
 def queue(
-    shown: Shown, task: str, by: str = "random", n: int = 50, like: int | None = None, query: str = ""
+    shown: Shown,
+    task: str,
+    by: By = "random",
+    n: int = 50,
+    like: int | None = None,
+    query: str = "",
 ) -> dict[str, Any]:
     """The records to label next: by a line, or in the order that is asked for."""
     if by == "query":
