@@ -86,11 +86,11 @@ class Reader:
 
 
 @pytest.fixture
-def reader(address: str, patience: float) -> Iterator[Reader]:
+def reader(address: str) -> Iterator[Reader]:
     with sync_api.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=BROWSER, args=SOFTWARE)
         page = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True).new_page()
-        page.set_default_timeout(30_000 * max(1.0, patience))
+        page.set_default_timeout(90_000)  # a busy machine's minute
         yield Reader(page, address)
         browser.close()
 
@@ -116,14 +116,16 @@ def test_the_story_from_import_to_export_in_a_browser(reader: Reader, tmp_path: 
     # a word is marked with the mouse, and goes into a list
     reader.go("label?query=coach", "Words")
     page.locator("#lookup").fill("sports")
-    word = page.evaluate(
+    box = page.evaluate(
         """() => { const text = document.querySelector("dd.own").firstChild, at = text.data.indexOf("coach");
         const range = document.createRange(); range.setStart(text, at); range.setEnd(text, at + 5);
-        getSelection().removeAllRanges(); getSelection().addRange(range); return range.toString(); }"""
+        return range.getBoundingClientRect().toJSON(); }"""
     )
-    page.keyboard.press("1")
+    page.mouse.move(box["left"] + 1, box["top"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["right"], box["top"] + box["height"] / 2, steps=5)
+    page.mouse.up()
     page.wait_for_selector("mark:text('coach')")
-    assert word == "coach"
     reader.picture("span")
 
     # two functions are written, tried and run; they differ somewhere
