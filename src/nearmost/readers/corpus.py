@@ -114,7 +114,7 @@ def read_corpus(
 
 
 def iter_records(
-    path: Path | Sequence[Path],
+    path: Path | Source | Sequence[Path],
     *,
     text: str | None = None,
     key: str | None = None,
@@ -145,7 +145,7 @@ def iter_records(
     if limit is not None and limit < 1:
         raise InputError(f"limit is {limit}; it must be at least 1, or None for all records")
     selection = Selection(text, key, label, _names(columns))
-    sources = [Source(one, encoding) for one in expand(path)]
+    sources = [path] if isinstance(path, Source) else [Source(one, encoding) for one in expand(path)]
     readers = [FORMATS[format_of(source, format)] for source in sources]
     total = sum(source.size for source in sources) if all(source.size for source in sources) else 0
     count, before = 0, 0

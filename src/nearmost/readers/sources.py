@@ -6,9 +6,9 @@ import glob
 import io
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeAlias, cast
+from typing import BinaryIO, TypeAlias
 
 from nearmost.errors import InputError, ReadError
 from nearmost.readers.archives import opened_member, split_member
@@ -19,18 +19,24 @@ STDIN = "-"
 
 
 class Source:
-    """One input file, or standard input: opened as plain bytes, and named in every error about it."""
+    """One input file, or standard input: opened as plain bytes, and named in every error about it.
 
-    __slots__ = ("_member", "_path", "encoding", "name", "size", "taken")
+    ``opener`` opens what lies elsewhere than in a file system of this machine, by its name.
+    """
 
-    def __init__(self, path: Path, encoding: str = "utf-8") -> None:
+    __slots__ = ("_member", "_opener", "_path", "encoding", "name", "size", "taken")
+
+    def __init__(self, path: Path, encoding: str = "utf-8", opener: Callable[[str], BinaryIO] | None = None) -> None:
         self.name = os.fspath(path)
         self.encoding = encoding
+        self._opener = opener
         self.size = 0
         """Bytes on disk; 0 for standard input and pipes."""
         self.taken = 0
         """Bytes read so far, before decompression."""
-        self._path, self._member = split_member(self.name)
+        self._path, self._member = (self.name, None) if opener else split_member(self.name)
+        if opener is not None:
+            return
         if self.name == STDIN:
             self.name = "<stdin>"
         elif os.path.isdir(self.name):
@@ -58,19 +64,25 @@ class Source:
 
     def is_plain_file(self) -> bool:
         """Whether the path may be handed to who reads files by path: not standard input, not compressed."""
-        if self.name == "<stdin>" or not os.path.isfile(self.name):
+        if self._opener or self.name == "<stdin>" or not os.path.isfile(self.name):
             return False
         with _Counted(self) as counted:
             return compression_of(counted.head) is None and not counted.head.startswith(b"PK\x03\x04")
 
     def is_archive(self) -> bool:
         """Whether it is a .zip, or a file in one."""
-        if self.name == "<stdin>":
+        if self._opener or self.name == "<stdin>":
             return False
         if self._member is not None:
             return True
         with _Counted(self) as counted:
             return os.path.isfile(self.name) and counted.head.startswith(b"PK\x03\x04")
+
+    def raw(self) -> BinaryIO:
+        """The bytes as they lie there."""
+        if self._opener is not None:
+            return self._opener(self.name)
+        return sys.stdin.buffer if self.name == "<stdin>" else open(self.name, "rb")
 
     def error(self, line: int, found: str) -> ReadError:
         """What to raise about a line, counted from 1 (in Parquet: a row); 0 stands for the whole file."""
@@ -85,18 +97,18 @@ class _Counted(io.RawIOBase):
         self._source = source
         self._own = source.name != "<stdin>"
         try:
-            stream = open(source.name, "rb") if self._own else sys.stdin.buffer  # noqa: SIM115
+            self._raw = source.raw()
         except OSError as error:
-            raise ReadError(f"{source.name}: cannot be opened: {error.strerror}") from error
-        self._raw = cast(io.BufferedReader, stream)
+            raise ReadError(f"{source.name}: cannot be opened: {error.strerror or error}") from error
         self.head = self._raw.read(HEAD)
         self._unread = self.head
+        self._some: Callable[[int], bytes] = getattr(self._raw, "read1", self._raw.read)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        got = self._unread[: len(buffer)] or self._raw.read1(len(buffer))
+        got = self._unread[: len(buffer)] or self._some(len(buffer))
         self._unread = self._unread[len(got) :]
         buffer[: len(got)] = got
         self._source.taken += len(got)

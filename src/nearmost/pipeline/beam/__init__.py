@@ -1,0 +1,32 @@
+"""Reading, encoding and indexing at scale by Apache Beam (the extra ``beam``), on whatever runner it has.
+
+=================== ===================================== ==========================
+transform           from                                  to
+=================== ===================================== ==========================
+ReadCorpus          files                                 ``Passage``
+Encode              ``Passage`` or (key, text)            ``Embedded``
+Project             ``Embedded``                          ``Embedded``
+WriteVectors        ``Embedded``                          names of Parquet or TFRecord files
+BuildShards         ``Embedded`` or (key, text, vector)   names of index files
+Join                names of index files                  ``Pair``
+=================== ===================================== ==========================
+
+``run`` puts them together: what ``nearmost pipeline`` does.
+"""
+
+from nearmost.errors import MissingExtraError
+
+try:
+    from nearmost.pipeline.beam.building import BuildShards
+    from nearmost.pipeline.beam.encoding import Encode, Project
+    from nearmost.pipeline.beam.reading import ReadCorpus
+    from nearmost.pipeline.beam.running import run
+    from nearmost.pipeline.beam.writing import WriteVectors
+except ModuleNotFoundError as error:
+    if (error.name or "").startswith("nearmost"):
+        raise
+    raise MissingExtraError(
+        f"pipelines on Beam need {error.name}, which is not installed: pip install 'nearmost[beam]'"
+    ) from error
+
+__all__ = ["BuildShards", "Encode", "Project", "ReadCorpus", "WriteVectors", "run"]

@@ -1,0 +1,118 @@
+"""A whole plan as one Beam pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions, TypeOptions
+
+from nearmost.errors import InputError, NearmostError
+from nearmost.pipeline.beam.building import BuildShards
+from nearmost.pipeline.beam.encoding import Encode, Project
+from nearmost.pipeline.beam.reading import ReadCorpus
+from nearmost.pipeline.beam.storage import FILES
+from nearmost.pipeline.beam.watching import watching
+from nearmost.pipeline.beam.writing import WriteVectors
+from nearmost.pipeline.files import expand
+from nearmost.pipeline.plan import Done, Plan
+from nearmost.pipeline.prepared import Prepared, prepared
+
+DIRECT = ("", "directrunner", "direct")
+
+
+def run(plan: Plan, options: Sequence[str] = ()) -> Done:
+    """Carries out a plan by Beam, on the runner that the options name: ``run(plan, ["--runner=DirectRunner"])``.
+
+    Raises what a worker raised where the runner passes it on, and InputError where the runner says no more than that
+    it failed. No shard is seen unless all of them were built.
+    """
+    chosen = pipeline_options(options)
+    plan.name.check(FILES, plan.shards)
+    paths = expand(FILES, plan.inputs)
+    try:
+        ready = prepared(plan, FILES, paths)
+        pipeline = beam.Pipeline(options=chosen)
+        assemble(pipeline, plan, ready, paths)
+        with watching():
+            result = pipeline.run()
+            state = result.wait_until_finish()
+    except NearmostError:
+        raise
+    except Exception as error:
+        raise ours(error) from error
+    finally:
+        FILES.remove(plan.name.beside(".work"))
+        FILES.remove(plan.name.beside(".encoder"))
+    if state is not None and str(state) != "DONE":
+        raise InputError(f"the runner ended the pipeline as {state}; its own log says why")
+    return Done(tuple(plan.name.shard(number, plan.shards) for number in range(plan.shards)), counts_of(result))
+
+
+def assemble(pipeline: Any, plan: Plan, ready: Prepared, paths: Sequence[str]) -> None:
+    """Adds the transforms of a plan to a pipeline."""
+    reading = plan.reading
+    rows = (
+        pipeline
+        | ReadCorpus(paths, text=reading.text, key=reading.key, encoding=reading.encoding, format=reading.format)
+        | Encode(ready.encoder, plan.batch_size)
+    )
+    if ready.projection is not None:
+        rows = rows | Project(ready.projection)
+    if plan.vectors is not None:
+        path, format = plan.exported()
+        rows | WriteVectors(path, format, shards=plan.shards)
+    packing = {name: getattr(plan.packing, name) for name in plan.packing.__slots__}
+    rows | BuildShards(plan.output, plan.shards, encoder=ready.encoder, projection=ready.projection, **packing)
+
+
+def pipeline_options(options: Sequence[str]) -> PipelineOptions:
+    """Beam's options. Raises InputError for one that Beam does not know.
+
+    Without a runner, or with the DirectRunner, the pipeline runs on this machine: in as many processes as
+    ``--direct_num_workers`` says with ``--direct_running_mode=multi_processing``.
+    """
+    chosen = PipelineOptions(list(options))
+    unknown = chosen.get_all_options(drop_default=True, retain_unknown_options=False)
+    known = PipelineOptions(list(options)).get_all_options(retain_unknown_options=True)
+    strange = [name for name in known if name not in chosen.get_all_options(retain_unknown_options=False)]
+    if strange:
+        raise InputError(
+            f"Beam knows no option --{strange[0]}; the known ones depend on the runner ({sorted(unknown)})"
+        )
+    if (chosen.view_as(StandardOptions).runner or "").lower() in DIRECT:
+        # Beam's DirectRunner first tries another runner, which it would have to download, unless this is set.
+        chosen.view_as(TypeOptions).allow_unsafe_triggers = True
+        if chosen.view_as(DirectOptions).direct_num_workers > 1 and _mode(chosen) == "in_memory":
+            chosen.view_as(DirectOptions).direct_running_mode = "multi_processing"
+    return chosen
+
+
+def _mode(chosen: PipelineOptions) -> str:
+    return str(chosen.view_as(DirectOptions).direct_running_mode)
+
+
+def counts_of(result: Any) -> dict[str, Any]:
+    """What the transforms counted, by name."""
+    counts: dict[str, Any] = {}
+    found = result.metrics().query()
+    for one in found["counters"]:
+        if one.key.metric.namespace == "nearmost":
+            counts[one.key.metric.name] = counts.get(one.key.metric.name, 0) + one.result
+    for one in found["distributions"]:
+        if one.key.metric.namespace.startswith("nearmost") and one.result.count:
+            made = one.result
+            counts[one.key.metric.name] = {"count": made.count, "sum": made.sum, "min": made.min, "max": made.max}
+    return counts
+
+
+def ours(error: BaseException) -> NearmostError:
+    """The error of ours that is at the bottom of what a runner raised, or what the runner says."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, NearmostError):
+            return seen
+        seen = seen.__cause__ or seen.__context__
+    last = [line for line in str(error).strip().splitlines() if line.strip()]
+    return InputError(f"the pipeline failed: {type(error).__name__}: {last[0] if last else ''}")

@@ -1,0 +1,106 @@
+"""Where a pipeline's files lie: what it needs of a file system, and how its shards are called there.
+
+Beam has file systems of its own and so has Dask; both are used by these few verbs, and nothing else is.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from typing import BinaryIO, Protocol
+
+from nearmost.errors import InputError
+
+OF = re.compile(r"\d{5}-of-\d{5}")
+
+
+class Files(Protocol):
+    """A file system, local or not. Every path may be a URL that the engine knows. Travels to the workers by pickle."""
+
+    def match(self, pattern: str) -> list[str]:
+        """The files of this name or pattern, sorted; none where there are none."""
+        ...
+
+    def open(self, path: str) -> BinaryIO:
+        """The bytes of a file, as they are."""
+        ...
+
+    def create(self, path: str) -> BinaryIO:
+        """A new file to write."""
+        ...
+
+    def make_folder(self, path: str) -> None:
+        """A folder, unless it is there or the file system has none."""
+        ...
+
+    def rename(self, old: str, new: str) -> None:
+        """Another name for a file, in place of a file that may have it: at once where the file system can."""
+        ...
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such a file."""
+        ...
+
+    def remove(self, folder: str) -> None:
+        """Removes a folder and what is in it, if it is there."""
+        ...
+
+
+def is_url(path: str) -> bool:
+    """Whether a path names another file system than the one of this machine."""
+    return "://" in path
+
+
+def expand(files: Files, inputs: Sequence[str]) -> list[str]:
+    """The files that paths and patterns mean, each once, in the order in which their records are numbered."""
+    found: dict[str, None] = {}
+    for pattern in inputs:
+        matched = files.match(pattern)
+        if not matched:
+            raise InputError(f"{pattern}: no file matches (the working folder is {os.getcwd()})")
+        found |= dict.fromkeys(matched)
+    if not found:
+        raise InputError("there is no input; name at least one file")
+    return list(found)
+
+
+class Output(str):
+    """The name of the shards to write: one file, or a pattern with one * for the number of the shard.
+
+    ``headlines-*.nearmost`` with four shards is ``headlines-00000-of-00004.nearmost`` and so on.
+    """
+
+    __slots__ = ()
+
+    def shard(self, number: int, shards: int) -> str:
+        """The name of a shard."""
+        return self.replace("*", f"{number:05d}-of-{shards:05d}")
+
+    def beside(self, suffix: str) -> str:
+        """A hidden name beside the output, for what is there while a pipeline runs: ".work", ".encoder"."""
+        folder, slash, name = self.rpartition("/")
+        return f"{folder}{slash}.{name.replace('*', '')}{suffix}"
+
+    def check(self, files: Files, shards: int) -> None:
+        """Raises InputError, before the work, where shards of this name cannot be told from others."""
+        stars = self.count("*")
+        if stars > 1 or "?" in self or "[" in self:
+            raise InputError(
+                f"output is {str(self)!r}; wanted a name with at most one * and no other sign of a pattern"
+            )
+        if not stars and shards > 1:
+            raise InputError(
+                f"output is {str(self)!r} and there are {shards} shards; put a * where their numbers shall stand"
+            )
+        folder = self.rpartition("/")[0]
+        if not is_url(self) and not os.path.isdir(folder or "."):
+            raise InputError(f"there is no folder {folder!r} to write {str(self)!r} to; make it first")
+        before, _, after = self.partition("*")
+        written = {self.shard(number, shards) for number in range(shards)}
+        for path in files.match(self) if stars else ():
+            middle = path[len(before) : len(path) - len(after)]
+            if OF.fullmatch(middle) and path not in written:
+                raise InputError(
+                    f"{path} is there, and {shards} shards would not replace it: remove it or name another"
+                )
