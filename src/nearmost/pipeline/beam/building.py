@@ -57,7 +57,7 @@ class BuildShards(beam.PTransform):  # type: ignore[misc]
         )
         all_of_them = written | "Wait for all" >> beam.combiners.ToList()
         publishing = _Publish(self._output, self._shards, self._packing, self._encoder)
-        return (all_of_them | "Publish" >> beam.ParDo(publishing)).with_output_types(str)
+        return all_of_them | "Publish" >> beam.ParDo(publishing).with_output_types(str)
 
 
 class _ByShard(beam.DoFn):  # type: ignore[misc]

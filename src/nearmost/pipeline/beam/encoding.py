@@ -35,7 +35,7 @@ class Encode(beam.PTransform):  # type: ignore[misc]
         self._handler = EncoderHandler(Carried.of(encoder), batch_size, n_threads)
 
     def expand(self, passages: Any) -> Any:
-        return (passages | "Encode" >> RunInference(self._handler)).with_output_types(Embedded)
+        return passages | "Encode" >> RunInference(self._handler)
 
 
 class EncoderHandler(ModelHandler[Any, Embedded, Encoder]):  # type: ignore[misc]
@@ -79,7 +79,7 @@ class Project(beam.PTransform):  # type: ignore[misc]
 
     def expand(self, embedded: Any) -> Any:
         batches = embedded | beam.BatchElements(min_batch_size=PROJECTED, max_batch_size=PROJECTED)
-        return (batches | "Project" >> beam.FlatMap(_projected, self._projection)).with_output_types(Embedded)
+        return batches | "Project" >> beam.FlatMap(_projected, self._projection).with_output_types(Embedded)
 
 
 def _projected(batch: Sequence[Any], projection: Any) -> Iterator[Embedded]:

@@ -51,7 +51,7 @@ class ReadCorpus(beam.PTransform):  # type: ignore[misc]
         else:
             before = None
         shared = parts | "Share texts" >> beam.Reshuffle()
-        return (shared | "Name" >> beam.FlatMap(_named, before)).with_output_types(Passage)
+        return shared | "Name" >> beam.FlatMap(_named, before).with_output_types(Passage)
 
 
 class _Read(beam.DoFn):  # type: ignore[misc]
