@@ -20,6 +20,7 @@ Each error says what was found, what was wanted and what to do about it::
     │   ├── UnknownEncoderError         no encoder answers to this spec
     │   └── EncoderMismatchError        not the encoder the index was built with
     ├── NotFittedError (ValueError, AttributeError)  a classifier is asked before it has seen examples
+    ├── PipelineError (RuntimeError)    an engine could not carry out a pipeline
     └── MissingExtraError (ImportError) an optional package is not installed
 
 The built-in class in brackets is a second base, so ``except ValueError`` works too.
@@ -114,6 +115,10 @@ class EncoderMismatchError(EncoderError):
 
 class NotFittedError(NearmostError, ValueError, AttributeError):
     """A classifier is asked before it has been given examples."""
+
+
+class PipelineError(NearmostError, RuntimeError):
+    """An engine, Beam or Dask, could not carry out a pipeline."""
 
 
 class MissingExtraError(NearmostError, ImportError):

@@ -5,8 +5,11 @@ Beam has file systems of its own and so has Dask; both are used by these few ver
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import os
 import re
+import shutil
 from collections.abc import Sequence
 from typing import BinaryIO, Protocol
 
@@ -42,14 +45,27 @@ class Files(Protocol):
         """Whether there is such a file."""
         ...
 
-    def remove(self, folder: str) -> None:
-        """Removes a folder and what is in it, if it is there."""
+    def remove(self, path: str) -> None:
+        """Removes a file, or a folder and what is in it, if it is there."""
         ...
 
 
 def is_url(path: str) -> bool:
     """Whether a path names another file system than the one of this machine."""
     return "://" in path
+
+
+def match_local(pattern: str) -> list[str]:
+    """The files of this machine of this name or pattern, sorted."""
+    found = [pattern] if os.path.exists(pattern) else glob.glob(pattern, recursive=True)
+    return sorted(path for path in found if not os.path.isdir(path))
+
+
+def remove_local(path: str) -> None:
+    """Removes a file or a folder of this machine, if it is there."""
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def expand(files: Files, inputs: Sequence[str]) -> list[str]:

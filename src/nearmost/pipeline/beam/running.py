@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions, TypeOptions
 
-from nearmost.errors import InputError, NearmostError
+from nearmost import errors
+from nearmost.errors import InputError, NearmostError, PipelineError
 from nearmost.pipeline.beam.building import BuildShards
 from nearmost.pipeline.beam.encoding import Encode, Project
 from nearmost.pipeline.beam.reading import ReadCorpus
@@ -19,6 +22,7 @@ from nearmost.pipeline.files import expand
 from nearmost.pipeline.plan import Done, Plan
 from nearmost.pipeline.prepared import Prepared, prepared
 
+RAISED = re.compile(r"^nearmost\.errors\.(\w+): (.*?)(?: \[while running .*)?$", re.MULTILINE)
 DIRECT = ("", "directrunner", "direct")
 
 
@@ -32,21 +36,19 @@ def run(plan: Plan, options: Sequence[str] = ()) -> Done:
     plan.name.check(FILES, plan.shards)
     paths = expand(FILES, plan.inputs)
     try:
-        ready = prepared(plan, FILES, paths)
         pipeline = beam.Pipeline(options=chosen)
-        assemble(pipeline, plan, ready, paths)
-        with watching():
-            result = pipeline.run()
-            state = result.wait_until_finish()
-    except NearmostError:
-        raise
-    except Exception as error:
-        raise ours(error) from error
+        assemble(pipeline, plan, prepared(plan, FILES, paths), paths)
+        try:
+            with watching():
+                result = pipeline.run()
+                state = result.wait_until_finish()
+        except Exception as error:  # whatever kind a runner has
+            raise ours(error) from error
     finally:
         FILES.remove(plan.name.beside(".work"))
         FILES.remove(plan.name.beside(".encoder"))
     if state is not None and str(state) != "DONE":
-        raise InputError(f"the runner ended the pipeline as {state}; its own log says why")
+        raise PipelineError(f"the runner ended the pipeline as {state}; its own log says why")
     return Done(tuple(plan.name.shard(number, plan.shards) for number in range(plan.shards)), counts_of(result))
 
 
@@ -108,11 +110,19 @@ def counts_of(result: Any) -> dict[str, Any]:
 
 
 def ours(error: BaseException) -> NearmostError:
-    """The error of ours that is at the bottom of what a runner raised, or what the runner says."""
+    """What went wrong, as the error of ours that a worker raised, if it was one.
+
+    Runners pass errors on as causes, or as text: the trace of the worker, which ends in the error.
+    """
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, NearmostError):
             return seen
         seen = seen.__cause__ or seen.__context__
-    last = [line for line in str(error).strip().splitlines() if line.strip()]
-    return InputError(f"the pipeline failed: {type(error).__name__}: {last[0] if last else ''}")
+    told = RAISED.findall(str(error))
+    if told:
+        name, message = told[-1]
+        kind = getattr(errors, name, None)
+        return (kind if inspect.isclass(kind) and issubclass(kind, NearmostError) else PipelineError)(message)
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return PipelineError(f"the runner ended the pipeline: {type(error).__name__}: {lines[-1] if lines else ''}")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import glob
 import os
-import shutil
 from typing import BinaryIO, cast
 
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from nearmost.pipeline.files import is_url
+from nearmost.pipeline.files import is_url, match_local, remove_local
 
 PLAIN = CompressionTypes.UNCOMPRESSED
 
@@ -21,8 +19,7 @@ class BeamFiles:
     def match(self, pattern: str) -> list[str]:
         """The files of this name or pattern, sorted."""
         if not is_url(pattern):  # Beam walks through all folders below to match a pattern
-            found = glob.glob(pattern, recursive=True) if not os.path.exists(pattern) else [pattern]
-            return sorted(path for path in found if not os.path.isdir(path))
+            return match_local(pattern)
         return sorted(one.path for one in FileSystems.match([pattern])[0].metadata_list)
 
     def open(self, path: str) -> BinaryIO:
@@ -49,14 +46,14 @@ class BeamFiles:
         """Whether there is such a file."""
         return bool(FileSystems.exists(path))
 
-    def remove(self, folder: str) -> None:
-        """Removes a folder and what is in it, if it is there."""
-        if not is_url(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+    def remove(self, path: str) -> None:
+        """Removes a file, or a folder and what is in it, if it is there."""
+        if not is_url(path):
+            remove_local(path)
             return
-        found = [one.path for one in FileSystems.match([f"{folder}/**"])[0].metadata_list]
+        found = [one.path for match in FileSystems.match([path, f"{path}/**"]) for one in match.metadata_list]
         if found:
-            FileSystems.delete(found)
+            FileSystems.delete(sorted(set(found)))
 
 
 FILES = BeamFiles()

@@ -1,0 +1,124 @@
+"""A whole plan as futures of a Dask client."""
+
+from __future__ import annotations
+
+import operator
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from distributed import Client, LocalCluster, as_completed
+
+from nearmost.errors import InputError
+from nearmost.pipeline.dask import tasks
+from nearmost.pipeline.dask.storage import FILES
+from nearmost.pipeline.files import expand
+from nearmost.pipeline.plan import Done, Plan
+from nearmost.pipeline.prepared import Prepared, prepared
+from nearmost.pipeline.records import starts
+from nearmost.pipeline.shard import Written, publish
+
+Progress = Callable[[int, int], object]
+"""Called as ``progress(done, total)``, both in texts that are encoded."""
+
+
+def run(
+    plan: Plan, cluster: str | Client | None = None, *, n_workers: int = 2, progress: Progress | None = None
+) -> Done:
+    """Carries out a plan by Dask distributed.
+
+    ``cluster`` is the address of a scheduler (``tcp://host:8786``) or a Client; without it ``n_workers`` processes of
+    this machine are started, and ended afterwards. Workers must have nearmost and see the files under the names that
+    the plan gives them. A worker that dies is replaced by Dask, and what it held is done again: no row is lost or
+    doubled, and no shard is seen unless all of them were built. Raises what a worker raised.
+    """
+    plan.name.check(FILES, plan.shards)
+    paths = expand(FILES, plan.inputs)
+    if plan.vectors is not None:
+        raise InputError("vectors are written by Beam only; with Dask, write them from the index: nearmost convert")
+    try:
+        ready = prepared(plan, FILES, paths)
+        with _client(cluster, n_workers) as client:
+            return _carried_out(client, plan, ready, paths, progress)
+    finally:
+        FILES.remove(plan.name.beside(".work"))
+        FILES.remove(plan.name.beside(".encoder"))
+
+
+def _carried_out(client: Any, plan: Plan, ready: Prepared, paths: Sequence[str], progress: Progress | None) -> Done:
+    plugin = f"nearmost-{uuid.uuid4().hex}"
+    client.register_plugin(tasks.EncoderPlugin(ready.encoder, plugin))
+    try:
+        read = client.map(tasks.read, range(len(paths)), paths, reading=plan.reading, pure=False)
+        sizes = client.gather(client.map(tasks.sizes, read, pure=False))
+        before = starts([sum(one) for one in sizes]) if plan.reading.key is None else None
+        total = sum(map(sum, sizes))
+        parts = [client.submit(operator.getitem, read[file], i, pure=False) for file, i in _each(sizes)]
+        encoded = client.map(
+            tasks.encode, parts, before=before, plugin=plugin, batch=plan.batch_size,
+            projection=ready.projection, shards=plan.shards, pure=False,
+        )  # fmt: skip
+        built = [
+            client.submit(
+                tasks.build, shard, client.map(tasks.block_of, encoded, shard=shard, pure=False), plan.name,
+                plan.packing, ready.encoder, pure=False,
+            )
+            for shard in range(plan.shards)
+        ]  # fmt: skip
+        figures = client.map(tasks.figures, encoded, pure=False)
+        del read, parts, encoded  # Dask may let go of what nobody needs any more
+        counts = _counted(figures, total, progress)
+        written: list[Written] = [one for one in client.gather(built) if one is not None]
+    finally:
+        client.unregister_worker_plugin(plugin)
+    names = publish(FILES, plan.name, plan.shards, written, plan.packing, ready.encoder.recorded(FILES))
+    counts |= {"rows_written": sum(one.n_rows for one in written), "shards_written": len(names)}
+    counts["shard_bytes"] = _distribution([one.n_bytes for one in written])
+    return Done(tuple(names), {"rows_read": total, **counts})
+
+
+def _each(sizes: Sequence[Sequence[int]]) -> Iterator[tuple[int, int]]:
+    """(file, part) of every part."""
+    for file, parts in enumerate(sizes):
+        for part in range(len(parts)):
+            yield file, part
+
+
+def _counted(figures: Sequence[Any], total: int, progress: Progress | None) -> dict[str, Any]:
+    """Waits for all texts to be encoded; what that took."""
+    rows, milliseconds = [], []
+    for _, (n_rows, took) in as_completed(figures, with_results=True):
+        rows.append(n_rows)
+        milliseconds.append(took)
+        if progress is not None:
+            progress(sum(rows), total)
+    return {
+        "rows_encoded": sum(rows),
+        "part_rows": _distribution(rows),
+        "part_milliseconds": _distribution(milliseconds),
+    }
+
+
+def _distribution(values: Sequence[int]) -> dict[str, int]:
+    return {"count": len(values), "sum": sum(values), "min": min(values), "max": max(values)}
+
+
+@contextmanager
+def _client(cluster: str | Client | None, n_workers: int) -> Iterator[Any]:
+    """The client that was given, or one of a cluster that was named or is started here."""
+    if isinstance(cluster, Client):
+        yield cluster
+    elif cluster is not None:
+        with Client(cluster) as client:
+            yield client
+    else:
+        if n_workers < 1:
+            raise InputError(f"n_workers is {n_workers}; it must be at least 1")
+        with (
+            LocalCluster(
+                n_workers=n_workers, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+            ) as local,
+            Client(local) as client,
+        ):
+            yield client
