@@ -41,8 +41,12 @@ def learned(
 
 def sample(texts: Strings, kept: NDArray[np.int64] | None, seed: int) -> NDArray[np.int64]:
     """Rows to learn from, rising: all of ``kept`` (None: of all) where they are few, else some drawn by ``seed``."""
-    rows = np.arange(len(texts)) if kept is None else kept
-    sizes = np.diff(texts.offsets)
+    return drawn(np.diff(texts.offsets), kept, seed)
+
+
+def drawn(sizes: NDArray[np.uint64], kept: NDArray[np.int64] | None, seed: int) -> NDArray[np.int64]:
+    """The same from the sizes of the texts in bytes, for those who do not hold the texts."""
+    rows = np.arange(len(sizes)) if kept is None else kept
     if len(rows) <= MOST_TEXTS and int(sizes[rows].sum()) <= MOST_BYTES:
         return rows
     drawn = np.random.default_rng([seed, 1]).choice(rows, min(len(rows), MOST_TEXTS), replace=False)

@@ -16,17 +16,21 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from nearmost.contents import Contents
-from nearmost.encoders.recorded import RecordedEncoder
-from nearmost.errors import DuplicateKeyError, InputError
+from nearmost.building import packed
+from nearmost.encoders.recorded import PROBES, RecordedEncoder
+from nearmost.errors import InputError
 from nearmost.index import Index
+from nearmost.metrics import metric_named
 from nearmost.packing import Kind
 from nearmost.partitioning import Quality
 from nearmost.pipeline.files import Files, Output
 from nearmost.pipeline.passages import Block
-from nearmost.rows import Store
-from nearmost.strings import OnDuplicate, Strings, unique_rows
+from nearmost.projected import Projected
+from nearmost.projection import Projection
+from nearmost.rows import Rows, Store
+from nearmost.strings import Keys, OnDuplicate, Strings, unique_rows
 
 WORK = ".work"
 """What a folder of unfinished shards is called, after the output."""
@@ -55,33 +59,48 @@ class Written(NamedTuple):
     dim: int
 
 
-def build_shard(blocks: Iterable[Block], packing: Packing, encoder: RecordedEncoder | None) -> Index:
-    """The index of all rows of these blocks: the same whatever their order."""
+def build_shard(
+    blocks: Iterable[Block], packing: Packing, encoder: RecordedEncoder | None, projection: Projection | None
+) -> Index:
+    """The index of all rows of these blocks: the same whatever their order. The rows have gone through ``projection``.
+
+    Raises DuplicateKeyError where two rows have one key, unless ``packing`` says which of them stays.
+    """
     keys, texts, _, rows = Block.joined(blocks)
     kept = unique_rows(keys, packing.on_duplicate)
     if kept is not None:
         keys, texts, rows = [keys[row] for row in kept], [texts[row] for row in kept], rows[kept]
-    plain = all(key == str(row) for row, key in enumerate(keys))
-    try:
-        built = Index.build(
-            rows,
-            keys=None if plain else keys,
-            metric=packing.metric,
-            kind=packing.kind,
-            quality=packing.quality,
-            store=packing.store,
-            seed=packing.seed,
-            n_threads=packing.n_threads,
-        )
-    except DuplicateKeyError as error:
-        raise DuplicateKeyError(f"{error}; or say on_duplicate='first' or 'last'") from None
-    return with_texts(built, texts, encoder)
+    return _index(keys, texts, rows, packing, encoder, projection)
 
 
-def with_texts(built: Index, texts: Iterable[str], encoder: RecordedEncoder | None) -> Index:
-    """The same index, with texts and the record of the encoder that made its vectors."""
-    contents: Contents = built._parts()
-    return Index(replace(contents, texts=Strings.of(texts), encoder=encoder))
+def _index(
+    keys: list[str],
+    texts: list[str],
+    rows: NDArray[np.float32],
+    packing: Packing,
+    encoder: RecordedEncoder | None,
+    projection: Projection | None,
+) -> Index:
+    metric = metric_named(packing.metric)
+    numbered = all(key == str(row) for row, key in enumerate(keys))
+    contents = packed(
+        metric,
+        Rows.of(rows, metric, store=packing.store),
+        Keys(len(keys)) if numbered else Keys.of(keys),
+        Strings.of(texts),
+        encoder,
+        kind=packing.kind,
+        quality=packing.quality,
+        store=packing.store,
+        projection=None,
+        keep_full=None,
+        seed=packing.seed,
+        n_threads=packing.n_threads,
+    )
+    if projection is not None:
+        dim_in = projection.dim_in if encoder is None else encoder.arrays[PROBES].shape[1]
+        contents = replace(contents, projected=Projected(projection, dim_in, {}))
+    return Index(contents)
 
 
 def write_shard(files: Files, output: Output, number: int, built: Index) -> Written:
@@ -104,6 +123,7 @@ def publish(
     written: Iterable[Written],
     packing: Packing,
     encoder: RecordedEncoder | None,
+    projection: Projection | None,
 ) -> list[str]:
     """Gives all shards their names, empty ones to those that no key fell into; returns the names.
 
@@ -115,8 +135,8 @@ def publish(
     dim = next(iter(by_number.values())).dim
     for number in range(shards):
         if number not in by_number:
-            empty = Index.build(np.empty((0, dim), np.float32), metric=packing.metric, kind="flat")
-            by_number[number] = write_shard(files, output, number, with_texts(empty, [], encoder))
+            empty = _index([], [], np.empty((0, dim), np.float32), packing, encoder, projection)
+            by_number[number] = write_shard(files, output, number, empty)
     for one in by_number.values():
         if files.exists(one.path):
             files.rename(one.path, output.shard(one.number, shards))

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from nearmost.tfexample import example
 from numpy.typing import NDArray
+
+from nearmost.tfexample import example
 
 
 def schema(vector: str) -> Any:

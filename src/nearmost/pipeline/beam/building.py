@@ -13,8 +13,9 @@ from nearmost.encoders import Encoder
 from nearmost.pipeline.beam.storage import FILES
 from nearmost.pipeline.carried import Carried
 from nearmost.pipeline.files import Output
-from nearmost.pipeline.passages import Block, Embedded, require_shards
+from nearmost.pipeline.passages import Block, require_shards
 from nearmost.pipeline.shard import Packing, Written, build_shard, publish, write_shard
+from nearmost.projection import Projection
 
 TOGETHER = 1024  # rows of all shards that are held before they are sent
 
@@ -39,13 +40,13 @@ class BuildShards(beam.PTransform):  # type: ignore[misc]
         shards: int = 1,
         *,
         encoder: str | Encoder | Carried | None = None,
-        projection: Any = None,
+        projection: Projection | None = None,
         **packing: Any,
     ) -> None:
         super().__init__()
         self._output, self._shards = Output(output), require_shards(shards)
         self._encoder = None if encoder is None else Carried.of(encoder)
-        self._packing = Packing(**packing)
+        self._packing, self._projection = Packing(**packing), projection
         self._output.check(FILES, shards)
 
     def expand(self, embedded: Any) -> Any:
@@ -53,10 +54,10 @@ class BuildShards(beam.PTransform):  # type: ignore[misc]
             embedded
             | "Share out" >> beam.ParDo(_ByShard(self._shards))
             | "Gather" >> beam.GroupByKey()
-            | "Build" >> beam.ParDo(_Build(self._output, self._packing, self._encoder))
+            | "Build" >> beam.ParDo(_Build(self._output, self._packing, self._encoder, self._projection))
         )
         all_of_them = written | "Wait for all" >> beam.combiners.ToList()
-        publishing = _Publish(self._output, self._shards, self._packing, self._encoder)
+        publishing = _Publish(self._output, self._shards, self._packing, self._encoder, self._projection)
         return all_of_them | "Publish" >> beam.ParDo(publishing).with_output_types(str)
 
 
@@ -87,15 +88,17 @@ class _ByShard(beam.DoFn):  # type: ignore[misc]
 class _Build(beam.DoFn):  # type: ignore[misc]
     """The blocks of a shard to its index, in a file that is not yet called like one."""
 
-    def __init__(self, output: Output, packing: Packing, encoder: Carried | None) -> None:
-        self._output, self._packing, self._encoder = output, packing, encoder
+    def __init__(
+        self, output: Output, packing: Packing, encoder: Carried | None, projection: Projection | None
+    ) -> None:
+        self._output, self._packing, self._encoder, self._projection = output, packing, encoder, projection
         self._rows = Metrics.counter("nearmost", "rows_written")
         self._bytes = Metrics.distribution("nearmost", "shard_bytes")
 
     def process(self, shard: tuple[int, Iterable[Block]]) -> Iterator[Written]:
         number, blocks = shard
         record = None if self._encoder is None else self._encoder.recorded(FILES)
-        built = build_shard(blocks, self._packing, record)
+        built = build_shard(blocks, self._packing, record, self._projection)
         written = write_shard(FILES, self._output, number, built)
         self._rows.inc(written.n_rows)
         self._bytes.update(written.n_bytes)
@@ -105,15 +108,15 @@ class _Build(beam.DoFn):  # type: ignore[misc]
 class _Publish(beam.DoFn):  # type: ignore[misc]
     """All written shards to their names."""
 
-    def __init__(self, output: Output, shards: int, packing: Packing, encoder: Carried | None) -> None:
+    def __init__(
+        self, output: Output, shards: int, packing: Packing, encoder: Carried | None, projection: Projection | None
+    ) -> None:
         self._output, self._shards, self._packing, self._encoder = output, shards, packing, encoder
+        self._projection = projection
         self._published = Metrics.counter("nearmost", "shards_written")
 
     def process(self, written: list[Written]) -> Iterator[str]:
         record = None if self._encoder is None else self._encoder.recorded(FILES)
-        names = publish(FILES, self._output, self._shards, written, self._packing, record)
+        names = publish(FILES, self._output, self._shards, written, self._packing, record, self._projection)
         self._published.inc(len(names))
         yield from names
-
-
-__all__ = ["BuildShards", "Embedded"]

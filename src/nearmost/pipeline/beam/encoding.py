@@ -14,6 +14,7 @@ from nearmost.encoders import Encoder
 from nearmost.pipeline.beam.storage import FILES
 from nearmost.pipeline.carried import Carried, encoded
 from nearmost.pipeline.passages import Embedded, Passage
+from nearmost.projection import Projection
 
 BATCH = 1024
 """Texts of the largest batch; Beam finds by trial which size up to that is worth its while."""
@@ -73,7 +74,7 @@ class EncoderHandler(ModelHandler[Any, Embedded, Encoder]):  # type: ignore[misc
 class Project(beam.PTransform):  # type: ignore[misc]
     """The same PCollection with shorter vectors: those that ``projection.apply(rows)`` gives."""
 
-    def __init__(self, projection: Any) -> None:
+    def __init__(self, projection: Projection) -> None:
         super().__init__()
         self._projection = projection
 
@@ -82,7 +83,7 @@ class Project(beam.PTransform):  # type: ignore[misc]
         return batches | "Project" >> beam.FlatMap(_projected, self._projection).with_output_types(Embedded)
 
 
-def _projected(batch: Sequence[Any], projection: Any) -> Iterator[Embedded]:
+def _projected(batch: Sequence[Any], projection: Projection) -> Iterator[Embedded]:
     items = [Embedded(*item) for item in batch]
     rows = projection.apply(np.stack([item.vector for item in items]), n_threads=1)
     for item, row in zip(items, rows, strict=True):

@@ -20,7 +20,8 @@ from nearmost.pipeline.beam.watching import watching
 from nearmost.pipeline.beam.writing import WriteVectors
 from nearmost.pipeline.files import expand
 from nearmost.pipeline.plan import Done, Plan
-from nearmost.pipeline.prepared import Prepared, prepared
+from nearmost.pipeline.prepared import ENCODER, Prepared, prepared
+from nearmost.pipeline.shard import WORK
 
 RAISED = re.compile(r"^nearmost\.errors\.(\w+): (.*?)(?: \[while running .*)?$", re.MULTILINE)
 DIRECT = ("", "directrunner", "direct")
@@ -45,8 +46,8 @@ def run(plan: Plan, options: Sequence[str] = ()) -> Done:
         except Exception as error:  # whatever kind a runner has
             raise ours(error) from error
     finally:
-        FILES.remove(plan.name.beside(".work"))
-        FILES.remove(plan.name.beside(".encoder"))
+        FILES.remove(plan.name.beside(WORK))
+        FILES.remove(plan.name.beside(ENCODER))
     if state is not None and str(state) != "DONE":
         raise PipelineError(f"the runner ended the pipeline as {state}; its own log says why")
     return Done(tuple(plan.name.shard(number, plan.shards) for number in range(plan.shards)), counts_of(result))

@@ -15,9 +15,9 @@ from nearmost.pipeline.dask import tasks
 from nearmost.pipeline.dask.storage import FILES
 from nearmost.pipeline.files import expand
 from nearmost.pipeline.plan import Done, Plan
-from nearmost.pipeline.prepared import Prepared, prepared
+from nearmost.pipeline.prepared import ENCODER, Prepared, prepared
 from nearmost.pipeline.records import starts
-from nearmost.pipeline.shard import Written, publish
+from nearmost.pipeline.shard import WORK, Written, publish
 
 Progress = Callable[[int, int], object]
 """Called as ``progress(done, total)``, both in texts that are encoded."""
@@ -42,8 +42,8 @@ def run(
         with _client(cluster, n_workers) as client:
             return _carried_out(client, plan, ready, paths, progress)
     finally:
-        FILES.remove(plan.name.beside(".work"))
-        FILES.remove(plan.name.beside(".encoder"))
+        FILES.remove(plan.name.beside(WORK))
+        FILES.remove(plan.name.beside(ENCODER))
 
 
 def _carried_out(client: Any, plan: Plan, ready: Prepared, paths: Sequence[str], progress: Progress | None) -> Done:
@@ -62,7 +62,7 @@ def _carried_out(client: Any, plan: Plan, ready: Prepared, paths: Sequence[str],
         built = [
             client.submit(
                 tasks.build, shard, client.map(tasks.block_of, encoded, shard=shard, pure=False), plan.name,
-                plan.packing, ready.encoder, pure=False,
+                plan.packing, ready.encoder, ready.projection, pure=False,
             )
             for shard in range(plan.shards)
         ]  # fmt: skip
@@ -72,7 +72,8 @@ def _carried_out(client: Any, plan: Plan, ready: Prepared, paths: Sequence[str],
         written: list[Written] = [one for one in client.gather(built) if one is not None]
     finally:
         client.unregister_worker_plugin(plugin)
-    names = publish(FILES, plan.name, plan.shards, written, plan.packing, ready.encoder.recorded(FILES))
+    record = ready.encoder.recorded(FILES)
+    names = publish(FILES, plan.name, plan.shards, written, plan.packing, record, ready.projection)
     counts |= {"rows_written": sum(one.n_rows for one in written), "shards_written": len(names)}
     counts["shard_bytes"] = _distribution([one.n_bytes for one in written])
     return Done(tuple(names), {"rows_read": total, **counts})

@@ -17,6 +17,7 @@ from nearmost.pipeline.files import Output
 from nearmost.pipeline.passages import Block, Passage
 from nearmost.pipeline.records import Reading, in_parts, named
 from nearmost.pipeline.shard import Packing, Written, build_shard, write_shard
+from nearmost.projection import Projection
 
 TOGETHER = 8192  # texts of one task
 
@@ -60,7 +61,12 @@ def sizes(parts: list[list[Passage]]) -> list[int]:
 
 
 def encode(
-    part: list[Passage], before: Sequence[int] | None, plugin: str, batch: int, projection: Any, shards: int
+    part: list[Passage],
+    before: Sequence[int] | None,
+    plugin: str,
+    batch: int,
+    projection: Projection | None,
+    shards: int,
 ) -> Part:
     """The vectors of a part, in blocks that each belong to one shard."""
     started = time.monotonic()
@@ -90,10 +96,15 @@ def figures(part: Part) -> tuple[int, int]:
 
 
 def build(
-    number: int, blocks: Sequence[Block | None], output: Output, packing: Packing, encoder: Carried
+    number: int,
+    blocks: Sequence[Block | None],
+    output: Output,
+    packing: Packing,
+    encoder: Carried,
+    projection: Projection | None,
 ) -> Written | None:
     """The index of a shard, in a file that is not yet called like one; None where it has no rows."""
     held = [block for block in blocks if block is not None]
     if not held:
         return None
-    return write_shard(FILES, output, number, build_shard(held, packing, encoder.recorded(FILES)))
+    return write_shard(FILES, output, number, build_shard(held, packing, encoder.recorded(FILES), projection))
