@@ -12,7 +12,21 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError, Parameter
 
-from nearmost.cli import analogy, bench, classify, convert, demo, evaluate, index, inspect, join, label, merge, search
+from nearmost.cli import (
+    analogy,
+    bench,
+    classify,
+    convert,
+    demo,
+    evaluate,
+    index,
+    inspect,
+    join,
+    label,
+    merge,
+    pipeline,
+    search,
+)
 from nearmost.cli.faults import report, sentence
 from nearmost.errors import NearmostError
 
@@ -42,6 +56,7 @@ app = App(
 )
 for verb, arguments, examples in (
     (index.index, "INPUT... -o FILE [OPTIONS]", index.EXAMPLES),
+    (pipeline.pipeline, "INPUT... -o PATTERN [OPTIONS] [-- BEAM-OPTIONS]", pipeline.EXAMPLES),
     (search.search, "FILE QUERY... [OPTIONS]", search.EXAMPLES),
     (analogy.analogy, "FILE KEY... [--minus KEY] [OPTIONS]", analogy.EXAMPLES),
     (evaluate.evaluate, "FILE --analogies FILE | --pairs FILE | --robustness FILE [OPTIONS]", evaluate.EXAMPLES),

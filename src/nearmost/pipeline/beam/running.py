@@ -8,9 +8,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions, TypeOptions
+from apache_beam.options.pipeline_options import (
+    DirectOptions,
+    PipelineOptions,
+    StandardOptions,
+    TypeOptions,
+    WorkerOptions,
+)
 
 from nearmost import errors
+from nearmost.encoders.batching import n_workers as n_cores
 from nearmost.errors import InputError, NearmostError, PipelineError
 from nearmost.pipeline.beam.building import BuildShards
 from nearmost.pipeline.beam.encoding import Encode, Project
@@ -27,13 +34,14 @@ RAISED = re.compile(r"^nearmost\.errors\.(\w+): (.*?)(?: \[while running .*)?$",
 DIRECT = ("", "directrunner", "direct")
 
 
-def run(plan: Plan, options: Sequence[str] = ()) -> Done:
+def run(plan: Plan, options: Sequence[str] = (), *, workers: int = 0) -> Done:
     """Carries out a plan by Beam, on the runner that the options name: ``run(plan, ["--runner=DirectRunner"])``.
 
-    Raises what a worker raised where the runner passes it on, and InputError where the runner says no more than that
+    Without a runner, or with the DirectRunner, the pipeline runs on this machine in ``workers`` processes, one a core
+    where it is 0; with 1 in this very process. The options are Beam's own and those of the runner. Raises what a worker raised where the runner passes it on, and InputError where the runner says no more than that
     it failed. No shard is seen unless all of them were built.
     """
-    chosen = pipeline_options(options)
+    chosen = pipeline_options(options, workers)
     plan.name.check(FILES, plan.shards)
     paths = expand(FILES, plan.inputs)
     try:
@@ -70,30 +78,31 @@ def assemble(pipeline: Any, plan: Plan, ready: Prepared, paths: Sequence[str]) -
     rows | BuildShards(plan.output, plan.shards, encoder=ready.encoder, projection=ready.projection, **packing)
 
 
-def pipeline_options(options: Sequence[str]) -> PipelineOptions:
-    """Beam's options. Raises InputError for one that Beam does not know.
-
-    Without a runner, or with the DirectRunner, the pipeline runs on this machine: in as many processes as
-    ``--direct_num_workers`` says with ``--direct_running_mode=multi_processing``.
-    """
+def pipeline_options(options: Sequence[str], workers: int = 0) -> PipelineOptions:
+    """Beam's options. Raises InputError for what the DirectRunner does not know; other runners may have more."""
+    if workers < 0:
+        raise InputError(f"workers is {workers}; it must be at least 1, or 0 for one a core")
+    given = [option.partition("=")[0] for option in options]
     chosen = PipelineOptions(list(options))
-    unknown = chosen.get_all_options(drop_default=True, retain_unknown_options=False)
-    known = PipelineOptions(list(options)).get_all_options(retain_unknown_options=True)
-    strange = [name for name in known if name not in chosen.get_all_options(retain_unknown_options=False)]
-    if strange:
-        raise InputError(
-            f"Beam knows no option --{strange[0]}; the known ones depend on the runner ({sorted(unknown)})"
-        )
-    if (chosen.view_as(StandardOptions).runner or "").lower() in DIRECT:
-        # Beam's DirectRunner first tries another runner, which it would have to download, unless this is set.
-        chosen.view_as(TypeOptions).allow_unsafe_triggers = True
-        if chosen.view_as(DirectOptions).direct_num_workers > 1 and _mode(chosen) == "in_memory":
-            chosen.view_as(DirectOptions).direct_running_mode = "multi_processing"
+    try:
+        known = chosen.get_all_options()
+        unknown = chosen.get_all_options(retain_unknown_options=True).keys() - known.keys()
+    except SystemExit:
+        raise InputError(f"Beam does not understand the options {' '.join(options)}; it says why above") from None
+    if (chosen.view_as(StandardOptions).runner or "").lower() not in DIRECT:
+        return chosen
+    if unknown:
+        raise InputError(f"Beam has no option --{min(unknown)} for the DirectRunner; see its PipelineOptions")
+    # Beam's DirectRunner first tries another runner, which it would have to download, unless this is set.
+    chosen.view_as(TypeOptions).allow_unsafe_triggers = True
+    if "--default_sdk_harness_log_level" not in given:
+        chosen.view_as(WorkerOptions).default_sdk_harness_log_level = "ERROR"
+    direct = chosen.view_as(DirectOptions)
+    if "--direct_num_workers" not in given:
+        direct.direct_num_workers = workers or n_cores(0)
+    if "--direct_running_mode" not in given and direct.direct_num_workers != 1:
+        direct.direct_running_mode = "multi_processing"
     return chosen
-
-
-def _mode(chosen: PipelineOptions) -> str:
-    return str(chosen.view_as(DirectOptions).direct_running_mode)
 
 
 def counts_of(result: Any) -> dict[str, Any]:

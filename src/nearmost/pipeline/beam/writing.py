@@ -16,7 +16,7 @@ from nearmost.errors import InputError
 from nearmost.pipeline.passages import Embedded
 from nearmost.pipeline.table import example_of, schema, table_of
 
-TOGETHER = 1024  # rows of one table
+TOGETHER = 256  # rows of one table: the fewest that Beam can put into one file
 SUFFIXES = {"parquet": ".parquet", "tfrecord": ".tfrecord"}
 
 

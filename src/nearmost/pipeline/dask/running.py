@@ -10,6 +10,7 @@ from typing import Any
 
 from distributed import Client, LocalCluster, as_completed
 
+from nearmost.encoders.batching import n_workers as n_cores
 from nearmost.errors import InputError
 from nearmost.pipeline.dask import tasks
 from nearmost.pipeline.dask.storage import FILES
@@ -23,15 +24,13 @@ Progress = Callable[[int, int], object]
 """Called as ``progress(done, total)``, both in texts that are encoded."""
 
 
-def run(
-    plan: Plan, cluster: str | Client | None = None, *, n_workers: int = 2, progress: Progress | None = None
-) -> Done:
+def run(plan: Plan, cluster: str | Client | None = None, *, workers: int = 0, progress: Progress | None = None) -> Done:
     """Carries out a plan by Dask distributed.
 
-    ``cluster`` is the address of a scheduler (``tcp://host:8786``) or a Client; without it ``n_workers`` processes of
-    this machine are started, and ended afterwards. Workers must have nearmost and see the files under the names that
-    the plan gives them. A worker that dies is replaced by Dask, and what it held is done again: no row is lost or
-    doubled, and no shard is seen unless all of them were built. Raises what a worker raised.
+    ``cluster`` is the address of a scheduler (``tcp://host:8786``) or a Client; without it ``workers`` processes of
+    this machine are started, one a core where it is 0, and ended afterwards. Workers must have nearmost and see the
+    files under the names that the plan gives them. A worker that dies is replaced by Dask, and what it held is done
+    again: no row is lost or doubled, and no shard is seen unless all were built. Raises what a worker raised.
     """
     plan.name.check(FILES, plan.shards)
     paths = expand(FILES, plan.inputs)
@@ -39,7 +38,7 @@ def run(
         raise InputError("vectors are written by Beam only; with Dask, write them from the index: nearmost convert")
     try:
         ready = prepared(plan, FILES, paths)
-        with _client(cluster, n_workers) as client:
+        with _client(cluster, workers) as client:
             return _carried_out(client, plan, ready, paths, progress)
     finally:
         FILES.remove(plan.name.beside(WORK))
@@ -106,7 +105,7 @@ def _distribution(values: Sequence[int]) -> dict[str, int]:
 
 
 @contextmanager
-def _client(cluster: str | Client | None, n_workers: int) -> Iterator[Any]:
+def _client(cluster: str | Client | None, workers: int) -> Iterator[Any]:
     """The client that was given, or one of a cluster that was named or is started here."""
     if isinstance(cluster, Client):
         yield cluster
@@ -114,11 +113,15 @@ def _client(cluster: str | Client | None, n_workers: int) -> Iterator[Any]:
         with Client(cluster) as client:
             yield client
     else:
-        if n_workers < 1:
-            raise InputError(f"n_workers is {n_workers}; it must be at least 1")
+        if workers < 0:
+            raise InputError(f"workers is {workers}; it must be at least 1, or 0 for one a core")
         with (
             LocalCluster(
-                n_workers=n_workers, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+                n_workers=workers or n_cores(0),
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address=None,
+                host="127.0.0.1",
             ) as local,
             Client(local) as client,
         ):
