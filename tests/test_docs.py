@@ -26,25 +26,11 @@ ROWS = dict(re.findall(r"^\| \[?`([^`]+)`.*?\| (.*) \|$", API, re.MULTILINE))
 ROOMS = (nearmost.bench, nearmost.label, nearmost.plots)
 """Rooms with a face of their own, imported as ``from nearmost import bench``."""
 DOORS = ("annoy", "gensim", "lmdb", "sklearn")  # modules of nearmost.compat, each another library's interface
-NEEDS = {"gensim.md": ["gensim"], "lmdb.md": ["lmdb", "annoy"]}
+ENGINES = ("pipeline.beam", "pipeline.dask")
+"""Rooms with a face of their own that need an extra."""
+NEEDS = {"pipeline.md": ["apache_beam", "distributed"], "gensim.md": ["gensim"], "lmdb.md": ["lmdb", "annoy"]}
 """Page -> what must be installed for its code; all of them use scikit-learn."""
-VERBS = (
-    "index",
-    "search",
-    "classify",
-    "analogy",
-    "evaluate",
-    "convert",
-    "info",
-    "verify",
-    "merge",
-    "join",
-    "bench",
-    "demo",
-    "label",
-)
-BELOW = [(verb, name) for verb in ("label",) for name in app[verb] if not name.startswith("-")]
-"""Verbs of verbs: ``nearmost label init``."""
+VERBS = ("index", "search", "classify", "analogy", "evaluate", "convert", "info", "verify", "merge", "join", "bench", "demo", "label", "pipeline")
 
 
 def members(name: str) -> list[str]:
@@ -79,6 +65,16 @@ def compat_names() -> list[str]:
     return found
 
 
+def engine_names() -> list[str]:
+    """``module.name`` of what the engines offer, read without importing them."""
+    found = []
+    for engine in ENGINES:
+        body = ast.parse((ROOT / "src" / "nearmost" / engine.replace(".", "/") / "__init__.py").read_text()).body
+        lists = [node.value for node in body if isinstance(node, ast.Assign)]
+        found += [f"{engine}.{name}" for name in ast.literal_eval(lists[-1])]
+    return found
+
+
 def anchors(path: Path) -> set[str]:
     """What a link to this page may have after the #."""
     headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.M | re.S), re.M)
@@ -92,7 +88,9 @@ def test_every_public_name_has_its_line(name):
     assert ROWS[name].strip()
 
 
-@pytest.mark.parametrize("name", [f"{room.__name__[9:]}.{name}" for room in ROOMS for name in room.__all__])
+@pytest.mark.parametrize(
+    "name", [f"{room.__name__[9:]}.{name}" for room in ROOMS for name in room.__all__] + engine_names()
+)
 def test_every_name_of_a_room_has_its_line(name):
     assert ROWS[name].strip()
 
@@ -100,6 +98,7 @@ def test_every_name_of_a_room_has_its_line(name):
 def test_every_name_with_a_line_is_there():
     known = {*nearmost.__all__, *(each for name in nearmost.__all__ for each in members(name)), *nearmost.METRICS}
     known |= {f"nearmost {verb}" for verb in (*VERBS, *map(" ".join, BELOW))} | {*compat_names()}
+    known |= {f"nearmost {verb}" for verb in VERBS} | {*compat_names()} | {*engine_names()}
     known |= {f"{room.__name__[9:]}.{name}" for room in ROOMS for name in room.__all__}
     assert {name for name in ROWS if not name.startswith("NEARMOST_")} <= known
 

@@ -82,7 +82,7 @@ DOORS = {"__init__", "__main__"}  # they open onto every floor
 HEAVY = (
     "torch pandas sklearn scipy fastapi onnxruntime tokenizers pyarrow cyclopts rich sentence_transformers "
     "transformers huggingface_hub onnx zstandard faiss matplotlib annoy hnswlib usearch voyager scann svs pynndescent "
-    "ngtpy numba h5py gensim lmdb tensorflow uvicorn jinja2 starlette"
+    "ngtpy numba h5py gensim lmdb tensorflow uvicorn jinja2 starlette apache_beam dask distributed fsspec"
 )
 
 

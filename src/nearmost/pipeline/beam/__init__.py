@@ -8,7 +8,6 @@ Encode              ``Passage`` or (key, text)            ``Embedded``
 Project             ``Embedded``                          ``Embedded``
 WriteVectors        ``Embedded``                          names of Parquet or TFRecord files
 BuildShards         ``Embedded`` or (key, text, vector)   names of index files
-Join                names of index files                  ``Pair``
 =================== ===================================== ==========================
 
 ``run`` puts them together: what ``nearmost pipeline`` does.
@@ -22,6 +21,9 @@ try:
     from nearmost.pipeline.beam.reading import ReadCorpus
     from nearmost.pipeline.beam.running import run
     from nearmost.pipeline.beam.writing import WriteVectors
+    from nearmost.pipeline.plan import Done, Plan
+    from nearmost.pipeline.records import Reading
+    from nearmost.pipeline.shard import Packing
 except ModuleNotFoundError as error:
     if (error.name or "").startswith("nearmost"):
         raise
@@ -29,4 +31,15 @@ except ModuleNotFoundError as error:
         f"pipelines on Beam need {error.name}, which is not installed: pip install 'nearmost[beam]'"
     ) from error
 
-__all__ = ["BuildShards", "Encode", "Project", "ReadCorpus", "WriteVectors", "run"]
+__all__ = [
+    "BuildShards",
+    "Done",
+    "Encode",
+    "Packing",
+    "Plan",
+    "Project",
+    "ReadCorpus",
+    "Reading",
+    "WriteVectors",
+    "run",
+]

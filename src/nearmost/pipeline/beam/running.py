@@ -38,8 +38,10 @@ def run(plan: Plan, options: Sequence[str] = (), *, workers: int = 0) -> Done:
     """Carries out a plan by Beam, on the runner that the options name: ``run(plan, ["--runner=DirectRunner"])``.
 
     Without a runner, or with the DirectRunner, the pipeline runs on this machine in ``workers`` processes, one a core
-    where it is 0; with 1 in this very process. The options are Beam's own and those of the runner. Raises what a worker raised where the runner passes it on, and InputError where the runner says no more than that
-    it failed. No shard is seen unless all of them were built.
+    where it is 0; with 1 in this very process. The options are Beam's own and those of the runner.
+
+    Raises what a worker raised where the runner passes it on, and PipelineError where the runner says no more than that
+    it failed, or a worker process has died. No shard is seen unless all of them were built.
     """
     chosen = pipeline_options(options, workers)
     plan.name.check(FILES, plan.shards)

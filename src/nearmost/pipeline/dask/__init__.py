@@ -7,6 +7,9 @@ from nearmost.errors import MissingExtraError
 
 try:
     from nearmost.pipeline.dask.running import run
+    from nearmost.pipeline.plan import Done, Plan
+    from nearmost.pipeline.records import Reading
+    from nearmost.pipeline.shard import Packing
 except ModuleNotFoundError as error:
     if (error.name or "").startswith("nearmost"):
         raise
@@ -14,4 +17,4 @@ except ModuleNotFoundError as error:
         f"pipelines on Dask need {error.name}, which is not installed: pip install 'nearmost[dask]'"
     ) from error
 
-__all__ = ["run"]
+__all__ = ["Done", "Packing", "Plan", "Reading", "run"]
