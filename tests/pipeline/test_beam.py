@@ -20,7 +20,7 @@ from apache_beam.testing.test_pipeline import TestPipeline as BeamTestPipeline
 from apache_beam.testing.util import assert_that, equal_to
 
 import nearmost as nm
-from nearmost.pipeline.beam import BuildShards, Encode, Project, ReadCorpus, WriteVectors, run
+from nearmost.pipeline.beam import BuildShards, Encode, Join, Project, ReadCorpus, WriteVectors, run
 from nearmost.pipeline.beam.running import pipeline_options
 from nearmost.pipeline.passages import Embedded, Passage, shard_of
 from nearmost.pipeline.plan import Plan
@@ -208,6 +208,25 @@ def test_a_shard_without_rows_is_there_and_empty(tmp_path):
     sizes = [len(nm.Index.open(path)) for path in sorted(tmp_path.iterdir())]
     assert len(sizes) == 5
     assert sum(sizes) == 2
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_join_finds_the_pairs_that_one_machine_finds(tmp_path, alone):
+    with here() as pipeline:
+        rows = pipeline | beam.Create(embedded(300))
+        rows | "All" >> BuildShards(str(tmp_path / "x-*.nearmost"), 2)
+        some = rows | beam.Filter(lambda one: one.place < 50)
+        some | "Some" >> BuildShards(str(tmp_path / "y.nearmost"))
+    left, right = str(tmp_path / "x-*.nearmost"), None if alone else str(tmp_path / "y.nearmost")
+    expected = [
+        (key, neighbor, round(score, 5))
+        for batch in nm.join(left, right, 3, recall=1)
+        for key, neighbor, score in zip(batch.keys, batch.neighbor_keys, batch.scores.tolist(), strict=True)
+    ]
+    assert len(expected) == 900
+    with here() as pipeline:
+        found = pipeline | Join(left, right, 3, recall=1)
+        assert_that(found | beam.Map(lambda pair: (pair.key, pair.neighbor, round(pair.score, 5))), equal_to(expected))
 
 
 @pytest.mark.parametrize(("on_duplicate", "kept"), [("first", 1.0), ("last", 3.0)])

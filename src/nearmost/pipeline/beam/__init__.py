@@ -8,6 +8,7 @@ Encode              ``Passage`` or (key, text)            ``Embedded``
 Project             ``Embedded``                          ``Embedded``
 WriteVectors        ``Embedded``                          names of Parquet or TFRecord files
 BuildShards         ``Embedded`` or (key, text, vector)   names of index files
+Join                index files                           ``Pair``
 =================== ===================================== ==========================
 
 ``run`` puts them together: what ``nearmost pipeline`` does.
@@ -18,6 +19,7 @@ from nearmost.errors import MissingExtraError
 try:
     from nearmost.pipeline.beam.building import BuildShards
     from nearmost.pipeline.beam.encoding import Encode, Project
+    from nearmost.pipeline.beam.joining import Join, Pair
     from nearmost.pipeline.beam.reading import ReadCorpus
     from nearmost.pipeline.beam.running import run
     from nearmost.pipeline.beam.writing import WriteVectors
@@ -35,7 +37,9 @@ __all__ = [
     "BuildShards",
     "Done",
     "Encode",
+    "Join",
     "Packing",
+    "Pair",
     "Plan",
     "Project",
     "ReadCorpus",
