@@ -259,6 +259,19 @@ def test_one_shard_is_the_file_that_one_machine_makes_byte_for_byte(tmp_path):
     assert (tmp_path / "beam.nearmost").read_bytes() == (tmp_path / "local.nearmost").read_bytes()
 
 
+@pytest.mark.parametrize("on_duplicate", ["first", "last"])
+def test_of_equal_keys_the_one_stays_that_stays_on_one_machine(tmp_path, on_duplicate):
+    texts = sentences(300)
+    write_tsv(tmp_path / "a.tsv", texts[:200])
+    write_tsv(tmp_path / "b.tsv", texts[200:], first=150)
+    inputs, output = [tmp_path / "a.tsv", tmp_path / "b.tsv"], tmp_path / "out.nearmost"
+    named = {"text": "headline", "key": "key", "encoder": "lsa:16", "on_duplicate": on_duplicate}
+    local = nm.index_corpus(inputs, tmp_path / "local.nearmost", **named)
+    run(plan(tmp_path, shards=1, output=str(output), packing=Packing(on_duplicate=on_duplicate)), workers=1)
+    assert len(local) == 250
+    assert output.read_bytes() == (tmp_path / "local.nearmost").read_bytes()
+
+
 def test_a_projection_lies_in_every_shard_and_is_applied_to_queries(tmp_path):
     texts = sentences(300)
     write_tsv(tmp_path / "a.tsv", texts)
@@ -282,6 +295,12 @@ def test_shards_of_another_number_are_not_mixed_with_old_ones(tmp_path):
     (tmp_path / "out-00000-of-00007.nearmost").touch()
     with pytest.raises(nm.InputError, match="00000-of-00007"):
         run(plan(tmp_path), workers=1)
+
+
+def test_a_runner_that_beam_has_not_is_an_error(tmp_path):
+    write_tsv(tmp_path / "a.tsv", sentences(3))
+    with pytest.raises(nm.InputError, match="Unexpected pipeline runner: Tomorrow"):
+        run(plan(tmp_path), ["--runner=Tomorrow"])
 
 
 def test_an_option_that_beam_has_not_is_an_error():

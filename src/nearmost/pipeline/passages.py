@@ -99,9 +99,12 @@ class Block(NamedTuple):
 
 def shard_of(key: str, shards: int) -> int:
     """The shard in which this key belongs: by its hash, the same on every machine and in every run."""
-    if shards == 1:
-        return 0
-    return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "little") % shards
+    return hash_of(key) % shards if shards > 1 else 0
+
+
+def hash_of(key: str) -> int:
+    """64 bits of a key, the same on every machine and in every run."""
+    return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "little")
 
 
 def place_of(file: int, record: int) -> int:

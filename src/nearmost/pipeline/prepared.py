@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nearmost.encoders import Encoder, Fitted, load_encoder
 from nearmost.errors import InputError
@@ -14,6 +15,7 @@ from nearmost.metrics import metric_named
 from nearmost.pipeline.carried import Carried
 from nearmost.pipeline.files import Files
 from nearmost.pipeline.learning import MOST_TEXTS, drawn
+from nearmost.pipeline.passages import Passage, hash_of
 from nearmost.pipeline.plan import Plan
 from nearmost.projected import better
 from nearmost.projecting import projections_for
@@ -62,22 +64,36 @@ def _projection(plan: Plan, files: Files, paths: Sequence[str], encoder: Encoder
 
 def _sample(plan: Plan, files: Files, paths: Sequence[str], most: int) -> list[str]:
     """The texts to learn from: all of them, or where they are many some drawn by the seed."""
-    sizes = np.fromiter((len(text.encode()) for text in _texts(plan, files, paths)), np.uint64)
-    wanted = drawn(sizes, None, plan.packing.seed)
+    found = np.fromiter(_measured(plan, files, paths), [("size", np.uint64), ("key", np.uint64)])
+    wanted = drawn(found["size"], _kept(found["key"], plan), plan.packing.seed)
     if len(wanted) > most:
         wanted = np.sort(np.random.default_rng(plan.packing.seed).choice(wanted, most, replace=False))
     rows = iter(wanted.tolist())
-    found, row = [], next(rows, -1)
-    for number, text in enumerate(_texts(plan, files, paths)):
+    texts, row = [], next(rows, -1)
+    for number, passage in enumerate(_passages(plan, files, paths)):
         if number == row:
-            found.append(text)
+            texts.append(passage.text)
             row = next(rows, -1)
             if row < 0:
                 break
-    return found
+    return texts
 
 
-def _texts(plan: Plan, files: Files, paths: Sequence[str]) -> Iterator[str]:
+def _measured(plan: Plan, files: Files, paths: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """The bytes of each text, and the hash of its key."""
+    for passage in _passages(plan, files, paths):
+        yield len(passage.text.encode()), hash_of(passage.key)
+
+
+def _kept(keys: NDArray[np.uint64], plan: Plan) -> NDArray[np.int64] | None:
+    """The rows that stay where keys occur twice, rising; None where all do."""
+    if plan.reading.key is None or plan.packing.on_duplicate == "error":
+        return None
+    if plan.packing.on_duplicate == "first":
+        return np.sort(np.unique(keys, return_index=True)[1])
+    return np.sort(len(keys) - 1 - np.unique(keys[::-1], return_index=True)[1])
+
+
+def _passages(plan: Plan, files: Files, paths: Sequence[str]) -> Iterator[Passage]:
     for number, path in enumerate(paths):
-        for passage in plan.reading.passages(files, number, path):
-            yield passage.text
+        yield from plan.reading.passages(files, number, path)

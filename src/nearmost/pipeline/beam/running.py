@@ -47,7 +47,7 @@ def run(plan: Plan, options: Sequence[str] = (), *, workers: int = 0) -> Done:
     plan.name.check(FILES, plan.shards)
     paths = expand(FILES, plan.inputs)
     try:
-        pipeline = beam.Pipeline(options=chosen)
+        pipeline = _pipeline(chosen)
         assemble(pipeline, plan, prepared(plan, FILES, paths), paths)
         try:
             with watching():
@@ -61,6 +61,14 @@ def run(plan: Plan, options: Sequence[str] = (), *, workers: int = 0) -> Done:
     if state is not None and str(state) != "DONE":
         raise PipelineError(f"the runner ended the pipeline as {state}; its own log says why")
     return Done(tuple(plan.name.shard(number, plan.shards) for number in range(plan.shards)), counts_of(result))
+
+
+def _pipeline(chosen: PipelineOptions) -> Any:
+    """An empty pipeline. Raises InputError where there is no such runner, or it lacks an option."""
+    try:
+        return beam.Pipeline(options=chosen)
+    except (ValueError, ImportError, AttributeError) as error:
+        raise InputError(f"Beam cannot begin with runner {chosen.view_as(StandardOptions).runner!r}: {error}") from None
 
 
 def assemble(pipeline: Any, plan: Plan, ready: Prepared, paths: Sequence[str]) -> None:
@@ -85,8 +93,8 @@ def pipeline_options(options: Sequence[str], workers: int = 0) -> PipelineOption
     if workers < 0:
         raise InputError(f"workers is {workers}; it must be at least 1, or 0 for one a core")
     given = [option.partition("=")[0] for option in options]
-    chosen = PipelineOptions(list(options))
     try:
+        chosen = PipelineOptions(list(options))
         known = chosen.get_all_options()
         unknown = chosen.get_all_options(retain_unknown_options=True).keys() - known.keys()
     except SystemExit:
