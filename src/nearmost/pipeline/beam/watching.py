@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -13,6 +16,8 @@ GRACE = 3.0
 """Seconds that the runner has to notice by itself."""
 WORKER = "run_worker"
 """What Beam calls the thread that waits for a worker process."""
+MODULE = "apache_beam.runners.worker.sdk_worker_main"
+"""What a worker process runs."""
 
 
 class _Lost(BaseException):  # whoever waits for the worker must not catch it
@@ -36,7 +41,10 @@ def watching() -> Iterator[None]:
             threading.Thread(target=wake, daemon=True).start()
 
     def wake() -> None:
-        if not over.wait(GRACE) and main.ident is not None:
+        if over.wait(GRACE):
+            return
+        end_workers()  # the runner, if it has noticed, waits for the others to end by themselves
+        while not over.wait(GRACE) and main.ident is not None:
             signal.pthread_kill(main.ident, signal.SIGUSR1)  # a real signal, which ends waiting for a lock
 
     def give_up(*_: object) -> None:
@@ -58,3 +66,27 @@ def watching() -> Iterator[None]:
         over.set()
         threading.excepthook = before
         signal.signal(signal.SIGUSR1, handler)
+
+
+def end_workers() -> None:
+    """Ends the worker processes that Beam has started below this one, and the shells that it starts them by."""
+    for child in _children(os.getpid()):
+        if MODULE in _command(child):
+            for one in (*_children(child), child):
+                with contextlib.suppress(OSError):
+                    os.kill(one, signal.SIGKILL)
+
+
+def _children(process: int) -> list[int]:
+    """The processes that this one has started, by Linux's table of them; none elsewhere."""
+    found = []
+    for table in glob.glob(f"/proc/{process}/task/*/children"):
+        with contextlib.suppress(OSError), open(table) as numbers:
+            found += [int(number) for number in numbers.read().split()]
+    return found
+
+
+def _command(process: int) -> str:
+    with contextlib.suppress(OSError), open(f"/proc/{process}/cmdline", errors="replace") as command:
+        return command.read()
+    return ""
