@@ -30,7 +30,24 @@ ENGINES = ("pipeline.beam", "pipeline.dask")
 """Rooms with a face of their own that need an extra."""
 NEEDS = {"pipeline.md": ["apache_beam", "distributed"], "gensim.md": ["gensim"], "lmdb.md": ["lmdb", "annoy"]}
 """Page -> what must be installed for its code; all of them use scikit-learn."""
-VERBS = ("index", "search", "classify", "analogy", "evaluate", "convert", "info", "verify", "merge", "join", "bench", "demo", "label", "pipeline")
+VERBS = (
+    "index",
+    "pipeline",
+    "search",
+    "classify",
+    "analogy",
+    "evaluate",
+    "convert",
+    "info",
+    "verify",
+    "merge",
+    "join",
+    "bench",
+    "demo",
+    "label",
+)
+BELOW = [(verb, name) for verb in ("label",) for name in app[verb] if not name.startswith("-")]
+"""Verbs of verbs: ``nearmost label init``."""
 
 
 def members(name: str) -> list[str]:
@@ -97,8 +114,7 @@ def test_every_name_of_a_room_has_its_line(name):
 
 def test_every_name_with_a_line_is_there():
     known = {*nearmost.__all__, *(each for name in nearmost.__all__ for each in members(name)), *nearmost.METRICS}
-    known |= {f"nearmost {verb}" for verb in (*VERBS, *map(" ".join, BELOW))} | {*compat_names()}
-    known |= {f"nearmost {verb}" for verb in VERBS} | {*compat_names()} | {*engine_names()}
+    known |= {f"nearmost {verb}" for verb in (*VERBS, *map(" ".join, BELOW))} | {*compat_names()} | {*engine_names()}
     known |= {f"{room.__name__[9:]}.{name}" for room in ROOMS for name in room.__all__}
     assert {name for name in ROWS if not name.startswith("NEARMOST_")} <= known
 
