@@ -37,6 +37,7 @@ VERBS = (
     "classify",
     "analogy",
     "evaluate",
+    "finetune",
     "convert",
     "info",
     "verify",

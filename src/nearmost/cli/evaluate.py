@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import CycloptsError, Parameter
 
-from nearmost.cli.options import Json, Threads
+from nearmost.cli.options import EncoderOf, Json, Threads
 from nearmost.cli.output import note, print_json, printable
+from nearmost.cli.retrieval import show_retrieval
 from nearmost.cli.robustness import show_robustness
 
 if TYPE_CHECKING:
@@ -19,12 +20,17 @@ Examples:
   nearmost evaluate glove.nearmost --analogies questions-words.txt
   nearmost evaluate glove.nearmost --pairs wordsim353.tsv --restrict-vocab 100000
   nearmost evaluate occupations.csv --robustness titles.tsv --text title --truth occupation
+  nearmost evaluate test.jsonl --retrieval --text text --head news.head --report news.html
 """
 
 
 def evaluate(
     file: Annotated[
-        str, Parameter(help="An index, as nearmost index writes it; for --robustness label names, or examples of them.")
+        str,
+        Parameter(
+            help="An index, as nearmost index writes it; for --robustness label names, or examples of them; for "
+            "--retrieval texts with labels."
+        ),
     ],
     /,
     *,
@@ -45,11 +51,28 @@ def evaluate(
         str | None,
         Parameter(metavar="FILE", help="Texts with true labels: accuracy with each kind and level of noise."),
     ] = None,
+    retrieval: Annotated[
+        bool, Parameter(help="Count how many of the texts nearest to fixed queries have the same label.")
+    ] = False,
+    head: Annotated[
+        str | None, Parameter(metavar="FILE", help="With --retrieval: also through this head, before beside after.")
+    ] = None,
+    report: Annotated[
+        str | None, Parameter(metavar="FILE", help="Where to save before beside after: .html, .json or .txt.")
+    ] = None,
+    unseen: Annotated[
+        list[str] | None,
+        Parameter(metavar="LABEL", negative="", help="A label that was not in training, to be told apart."),
+    ] = None,
+    cache: Annotated[
+        str | None, Parameter(metavar="DIR", help="Keep vectors in this folder, and take from it what is there.")
+    ] = None,
     text: Annotated[str | None, Parameter(metavar="COL", help="Column of these texts.")] = None,
     truth: Annotated[str, Parameter(metavar="COL", help="Column of their true labels; of several rows any.")] = "label",
     label_text: Annotated[str | None, Parameter(metavar="COL", help="Column of the texts of the labels.")] = None,
     label: Annotated[str | None, Parameter(metavar="COL", help="Column of the labels; else the text itself.")] = None,
     encoder: Annotated[str, Parameter(metavar="SPEC", help="What makes vectors of these texts.")] = "minilm",
+    encoder_of: EncoderOf = None,
     limit: Annotated[int | None, Parameter(metavar="N", help="Try the first rows of texts only.")] = None,
     threads: Threads = 0,
     as_json: Json = False,
@@ -59,8 +82,30 @@ def evaluate(
     Analogies answered rightly, and similarities beside what people say: the
     numbers are those of gensim's evaluate_word_analogies and
     evaluate_word_pairs. With --robustness: the share of texts that get a true
-    label, as they are and with each kind of noise at each level.
+    label, as they are and with each kind of noise at each level. With
+    --retrieval: whether texts of a label find each other, and what a head
+    that nearmost finetune made changes.
     """
+    if retrieval:
+        if analogies is not None or pairs is not None or robustness is not None:
+            raise CycloptsError(msg="evaluate takes --retrieval alone, without --analogies, --pairs and --robustness.")
+        if head is None and (report is not None or unseen):
+            raise CycloptsError(msg="--report FILE and --unseen LABEL go with --head FILE.")
+        of = {"text": text, "truth": truth, "encoder": encoder, "limit": limit}
+        show_retrieval(
+            file,
+            head=head,
+            report=report,
+            **of,  # type: ignore[arg-type]
+            encoder_of=encoder_of,
+            cache=cache,
+            unseen=unseen,
+            threads=threads,
+            as_json=as_json,
+        )
+        return
+    if head is not None or report is not None or unseen or cache is not None or encoder_of is not None:
+        raise CycloptsError(msg="--head, --report, --unseen, --encoder-of and --cache go with --retrieval.")
     if robustness is not None:
         if analogies is not None or pairs is not None:
             raise CycloptsError(msg="evaluate takes --robustness FILE alone, without --analogies and --pairs.")
@@ -71,7 +116,9 @@ def evaluate(
     from nearmost.index import Index
 
     if analogies is None and pairs is None:
-        raise CycloptsError(msg="evaluate wants --analogies FILE or --pairs FILE, or both, or --robustness FILE.")
+        raise CycloptsError(
+            msg="evaluate wants --analogies FILE or --pairs FILE, or both, or --robustness FILE, or --retrieval."
+        )
     with Index.open(file) as opened:
         insensitive = not case_sensitive
         if analogies is not None:

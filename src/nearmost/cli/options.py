@@ -11,4 +11,7 @@ K = Annotated[int, Parameter(name="-k", metavar="N", help="Neighbours wanted.")]
 IndexFile = Annotated[
     str, Parameter(help="An index, as nearmost index writes it, or several as one: 'headlines-*.nearmost'.")
 ]
+EncoderOf = Annotated[
+    str | None, Parameter(metavar="FILE", help="The index whose encoder to take, for one that learned, as lsa does.")
+]
 Threads = Annotated[int, Parameter(name="--threads", metavar="N", help="Threads to use; 0 means all cores.")]

@@ -1,0 +1,128 @@
+"""``nearmost finetune`` and what takes its head: the index, and ``nearmost evaluate --retrieval``."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import nearmost as nm
+
+pytest.importorskip("sklearn", reason="the encoder lsa needs scikit-learn")
+
+TOPICS = {
+    "sea": ["harbour", "sailor", "anchor", "tide", "wave", "ship", "mast"],
+    "sky": ["pilot", "cloud", "runway", "wing", "engine", "jet", "storm"],
+    "soil": ["farmer", "plough", "seed", "harvest", "field", "barn", "tractor"],
+}
+SMALL_TALK = ["today", "people", "said", "that", "many", "would", "come", "again", "after", "long", "week", "nobody"]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Labelled texts to learn from and to try it on, and an index of all of them with an encoder that learned."""
+    folder = tmp_path_factory.mktemp("finetune")
+    rng = np.random.default_rng(0)
+
+    def records(n):
+        for _ in range(n):
+            label = str(rng.choice(list(TOPICS)))
+            words = [*rng.choice(TOPICS[label], 1), *rng.choice(SMALL_TALK, 4), f"day{rng.integers(12)}"]
+            yield {
+                "text": " ".join(rng.permutation(words)),
+                "label": label,
+                "sure": round(float(rng.uniform(0.5, 1)), 2),
+            }
+
+    everything = []
+    for name, n in (("train", 400), ("test", 200)):
+        made = list(records(n))
+        (folder / f"{name}.jsonl").write_text("".join(f"{json.dumps(record)}\n" for record in made))
+        everything += [record["text"] for record in made]
+    nm.Index.build(nm.Corpus.of(everything), encoder="lsa:32").save(folder / "all.nearmost")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def head(files):
+    from nearmost.cli import main
+
+    made = files / "a.head"
+    options = ["--encoder-of", files / "all.nearmost", "-o", made]
+    assert main([str(one) for one in ("finetune", files / "train.jsonl", *options)]) == 0
+    return made
+
+
+def evaluated(run, files, *options):
+    return run("evaluate", files / "test.jsonl", "--retrieval", "--encoder-of", files / "all.nearmost", *options)
+
+
+def test_a_head_is_trained_and_measured_on_other_texts(run, files, head, tmp_path):
+    document = json.loads(evaluated(run, files, "--head", head, "--json").out)
+    before, after = (document["figures"]["precision@10"][side] for side in ("before", "after"))
+    assert after > before + 0.1
+    told = evaluated(run, files, "--head", head, "--report", tmp_path / "page.html")
+    assert f"{before:.4f}   {after:.4f}" in told.out.replace("  ", "   ").replace("    ", "   ")
+    assert "harbour" in (tmp_path / "page.html").read_text() or "Gained most" in (tmp_path / "page.html").read_text()
+    alone = json.loads(evaluated(run, files, "--json").out)
+    assert alone["figures"]["precision@10"] == before
+
+
+def test_an_index_is_refitted_with_the_head(files, head):
+    index = nm.Index.open(files / "all.nearmost")
+    better = index.refit(nm.Projection.load(head))
+    texts = [json.loads(line) for line in (files / "test.jsonl").read_text().splitlines()]
+    labels = np.array([*(json.loads(line)["label"] for line in (files / "train.jsonl").read_text().splitlines())])
+    right = []
+    for searched in (index, better):
+        ids = searched.search([one["text"] for one in texts[:60]], 10, allow=np.arange(600) < 400).ids
+        right.append(np.mean([labels[row] == one["label"] for one, row in zip(texts, ids, strict=False)]))
+    assert right[1] > right[0] + 0.04
+
+
+def test_the_same_command_makes_the_same_file(run, files, head, tmp_path):
+    again = tmp_path / "again.head"
+    ran = run("finetune", files / "train.jsonl", "--encoder-of", files / "all.nearmost", "-o", again, "--json")
+    assert again.read_bytes() == head.read_bytes()
+    document = json.loads(ran.out)
+    assert (document["dim_in"], document["dim_out"]) == (32, 32)
+    assert document["epochs"][0]["loss"] is None
+    assert document["epochs"][-1]["r_precision"] > document["epochs"][0]["r_precision"]
+
+
+def test_labels_may_be_unsure_held_out_and_validated_elsewhere(run, files, tmp_path):
+    options = ["--encoder-of", files / "all.nearmost", "-o", tmp_path / "b.head", "--confidence", "sure"]
+    options += ["--valid", files / "test.jsonl", "--hold-out", "sea", "--head", "linear", "--dim", "8"]
+    assert run("finetune", files / "train.jsonl", *options).status == 0
+    found = evaluated(run, files, "--head", tmp_path / "b.head", "--unseen", "sea")
+    assert "sea (not in training)" in found.out
+    wrong = run("finetune", files / "train.jsonl", *options[:4], "--hold-out", "see")
+    assert (wrong.status, "no row has this label; there are sea, sky, soil" in wrong.err) == (1, True)
+
+
+def test_pairs_of_texts_are_two_columns(run, files, tmp_path):
+    rng = np.random.default_rng(1)
+    lines = ["question,answer"]
+    for _ in range(300):
+        words = TOPICS[str(rng.choice(list(TOPICS)))]
+        lines.append(",".join(" ".join([*rng.choice(words, 2), *rng.choice(SMALL_TALK, 6)]) for _ in range(2)))
+    (tmp_path / "pairs.csv").write_text("\n".join(lines))
+    options = ["--text", "question", "--other", "answer", "--encoder-of", files / "all.nearmost", "--stop-on", "mrr"]
+    assert run("finetune", tmp_path / "pairs.csv", *options, "-o", tmp_path / "c.head").status == 0
+    assert nm.Projection.load(tmp_path / "c.head").dim_in == 32
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["evaluate", "x", "--head", "y"], "go with --retrieval"),
+        (["evaluate", "x", "--retrieval", "--report", "y.html"], "go with --head"),
+        (["evaluate", "x", "--retrieval", "--pairs", "y"], "--retrieval alone"),
+        (["finetune", "x.csv", "-o", "no/where.head"], "no such folder"),
+    ],
+)
+def test_wrong_usage_is_told(run, arguments, says):
+    ran = run(*arguments)
+    assert ran.status == 2
+    assert says in ran.err
