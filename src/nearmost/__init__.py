@@ -32,7 +32,14 @@ from nearmost.errors import (
     UnknownKeyError,
 )
 from nearmost.evaluate import AnalogyScores, PairScores, SectionScore, evaluate_analogies, evaluate_pairs
-from nearmost.finetuning import Retrieval, RetrievalComparison, compare_retrieval, evaluate_retrieval, finetune
+from nearmost.finetuning import (
+    Retrieval,
+    RetrievalComparison,
+    compare_retrieval,
+    evaluate_retrieval,
+    finetune,
+    finetune_encoder,
+)
 from nearmost.index import Index
 from nearmost.joining import Pairs, join
 from nearmost.label import Project
@@ -104,6 +111,7 @@ __all__ = [
     "evaluate_pairs",
     "evaluate_retrieval",
     "finetune",
+    "finetune_encoder",
     "index_corpus",
     "join",
     "load_encoder",

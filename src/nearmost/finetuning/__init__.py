@@ -4,5 +4,14 @@ from nearmost.finetuning.comparison import RetrievalComparison, compare_retrieva
 from nearmost.finetuning.retrieval import Retrieval, evaluate_retrieval
 from nearmost.finetuning.training import Epoch
 from nearmost.finetuning.tuning import finetune
+from nearmost.finetuning.whole import finetune_encoder
 
-__all__ = ["Epoch", "Retrieval", "RetrievalComparison", "compare_retrieval", "evaluate_retrieval", "finetune"]
+__all__ = [
+    "Epoch",
+    "Retrieval",
+    "RetrievalComparison",
+    "compare_retrieval",
+    "evaluate_retrieval",
+    "finetune",
+    "finetune_encoder",
+]

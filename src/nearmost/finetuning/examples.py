@@ -25,6 +25,8 @@ class Examples:
     rows: NDArray[np.float32]
     codes: Ints
     weights: NDArray[np.float32]
+    places: Ints
+    """Which of the rows that were given each is."""
     names: tuple[str, ...] = ()
     pairs: Ints = field(default_factory=lambda: np.empty((0, 2), np.int64))
     """(p, 2) rows that are alike; empty where groups were given."""
@@ -45,7 +47,7 @@ class Examples:
         kept = (codes >= 0) & (weights > 0)
         if len(np.unique(codes[kept])) < 2:
             raise InputError(f"the rows have groups {names[:5]}; a head learns from at least two groups")
-        return cls(unit(array[kept])[0], codes[kept], weights[kept], tuple(names))
+        return cls(unit(array[kept])[0], codes[kept], weights[kept], np.flatnonzero(kept), tuple(names))
 
     @classmethod
     def of_pairs(cls, rows: ArrayLike, pairs: ArrayLike, confidence: ArrayLike | None = None) -> Examples:
@@ -73,7 +75,7 @@ class Examples:
         weights = np.zeros(len(array), np.float32)
         np.maximum.at(weights, ends.ravel(), np.repeat(sure, 2))
         codes = _components(len(array), ends[alike])
-        return cls(unit(array)[0], codes, weights, (), ends[alike], ends[~alike])
+        return cls(unit(array)[0], codes, weights, np.arange(len(array)), (), ends[alike], ends[~alike])
 
     @property
     def dim(self) -> int:
@@ -108,7 +110,8 @@ class Examples:
     def _part(self, kept: NDArray[np.bool_]) -> Examples:
         place = np.cumsum(kept) - 1
         pairs, apart = (place[ends[kept[ends].all(axis=1)]] for ends in (self.pairs, self.apart))
-        return Examples(self.rows[kept], self.codes[kept], self.weights[kept], self.names, pairs, apart)
+        parts = (self.rows[kept], self.codes[kept], self.weights[kept], self.places[kept])
+        return Examples(*parts, self.names, pairs, apart)
 
 
 def _weights(confidence: ArrayLike | None, n: int, name: str) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,7 @@ def finetune(
         rate=rate,
         epochs=whole(epochs, "epochs", 1),
         patience=whole(patience, "patience", 1),
-        stop_on=_measure(stop_on),
+        stop_on=measure_named(stop_on),
         memory=whole(memory, "memory", 0),
     )
     _require_sense(learn.centres, groups, pairs, hard_negatives or memory, rate)
@@ -89,18 +90,20 @@ def finetune(
         examples, held_out = examples.split(valid, generator)
     if held_out.dim != examples.dim:
         raise InputError(f"the rows to validate with have dim {held_out.dim}, the others {examples.dim}")
-    made = train(
-        examples,
-        held_out,
-        kind,
-        learn,
-        dim=min(whole(dim, "dim", 1) if dim else examples.dim, examples.dim),
-        plan=plan,
-        generator=generator,
-        negatives=_mined(examples, whole(hard_negatives, "hard_negatives", 0), seed, n_threads),
-        watch=watch,
-        progress=progress,
-    )
+    mined = _mined(examples, whole(hard_negatives, "hard_negatives", 0), seed, n_threads)
+    with _one_thread():
+        made = train(
+            examples,
+            held_out,
+            kind,
+            learn,
+            dim=min(whole(dim, "dim", 1) if dim else examples.dim, examples.dim),
+            plan=plan,
+            generator=generator,
+            negatives=mined,
+            watch=watch,
+            progress=progress,
+        )
     return projection_of(head, made.arrays)
 
 
@@ -122,6 +125,14 @@ def _mined(examples: Examples, n: int, seed: int, n_threads: int) -> NDArray[np.
     return hard_negatives_of(examples.rows, examples.codes, n, seed=seed, n_threads=n_threads)
 
 
+def _one_thread() -> AbstractContextManager[object]:
+    try:
+        from nearmost.finetuning.one_thread import one_thread
+    except ModuleNotFoundError:  # without threadpoolctl it is slower where cores are few or busy, and that is all
+        return nullcontext()
+    return one_thread()
+
+
 def _require_sense(centres: bool, groups: Any, pairs: Any, compared: int, rate: float | None) -> None:
     """Raises InputError where arguments exclude each other."""
     if (groups is None) == (pairs is None):
@@ -134,7 +145,8 @@ def _require_sense(centres: bool, groups: Any, pairs: Any, compared: int, rate: 
         raise InputError(f"rate is {rate}; it must be above 0, 0.003 say, or None for what suits the head")
 
 
-def _measure(name: str) -> str:
+def measure_named(name: str) -> str:
+    """The name, where it is a measure of ``Retrieval``. Raises InputError."""
     stem, at, k = name.partition("@")
     if name in MEASURES[:2] or (stem in ("precision", "recall", "ndcg") and at and k.isdecimal() and int(k) > 0):
         return name

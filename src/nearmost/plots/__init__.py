@@ -7,6 +7,7 @@ from nearmost.errors import MissingExtraError
 
 try:
     from nearmost.plots.classification import accuracy_by_k, confusion, coverage, reliability, robustness
+    from nearmost.plots.finetuning import precision_by_k, training
     from nearmost.plots.map import embedding_map
     from nearmost.plots.speed import recall_speed
     from nearmost.plots.style import save
@@ -22,8 +23,10 @@ __all__ = [
     "confusion",
     "coverage",
     "embedding_map",
+    "precision_by_k",
     "recall_speed",
     "reliability",
     "robustness",
     "save",
+    "training",
 ]
