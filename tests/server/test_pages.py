@@ -54,15 +54,15 @@ def test_labels_are_given_taken_and_undone(client: Any, project: Project) -> Non
 def test_a_marked_span_goes_into_a_list(client: Any, project: Project) -> None:
     headline = project.record(0).values["headline"]
     start = headline.index("coach")
-    body = {"task": "Words", "record": 0, "start": start, "end": start + 5, "label": "Sports", "lookup": "sports"}
+    body = {"task": "Words", "record": 0, "start": start, "end": start + 5, "label": "Sports", "lookup": "people"}
     card = client.post("/api/annotate/span", json=body).json()
     assert card["text"] == "coach"
     assert [(mark["start"], mark["end"]) for mark in card["manual"]] == [(start, start + 5)]
-    assert [term.value for term in project.lookups["sports"].terms] == ["coach"]
-    terms = client.get("/api/lookups/sports", params={"task": "Topic"}).json()["terms"]
+    assert {name: each.values for name, each in project.lookups.items()} == {"Sports": ("coach",), "people": ("coach",)}
+    terms = client.get("/api/lookups/people", params={"task": "Topic"}).json()["terms"]
     assert terms[0]["term"] == "coach"
-    client.post("/api/lookups/strike", json={"lookup": "sports", "term": "coach"})
-    assert project.lookups["sports"].terms[0].excluded
+    client.post("/api/lookups/strike", json={"lookup": "people", "term": "coach"})
+    assert project.lookups["people"].terms[0].excluded
 
 
 def test_slices_and_comments_are_kept(client: Any, project: Project) -> None:

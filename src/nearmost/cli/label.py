@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
-from nearmost.cli import label_records, label_votes
+from nearmost.cli import label_records, label_votes, label_weak
 from nearmost.cli.options import Json, Threads
 from nearmost.cli.output import print_facts, print_json
 from nearmost.cli.steps import step
@@ -256,6 +256,13 @@ for verb, name, arguments, examples in (
     (label_votes.approve, "approve", "PROJECT TASK NAME... [OPTIONS]", label_votes.APPROVE),
     (label_votes.terms, "terms", "PROJECT [LIST] [OPTIONS]", label_votes.TERMS),
     (label_votes.run, "run", "PROJECT [NAME...] [OPTIONS]", label_votes.RUN),
+    (label_weak.stats, "stats", "PROJECT [OPTIONS]", label_weak.STATS),
+    (label_weak.supervise, "supervise", "PROJECT [OPTIONS]", label_weak.SUPERVISE),
+    (label_weak.threshold, "threshold", "PROJECT [OPTIONS]", label_weak.THRESHOLD),
+    (label_weak.confusion, "confusion", "PROJECT [OPTIONS]", label_weak.CONFUSION),
+    (label_weak.queue, "queue", "PROJECT [OPTIONS]", label_weak.QUEUE),
+    (label_weak.explain, "explain", "PROJECT KEY [OPTIONS]", label_weak.EXPLAIN),
+    (label_weak.ui, "ui", "PROJECT [OPTIONS]", label_weak.UI),
     (export, "export", "PROJECT FILE [OPTIONS]", EXPORT),
     (snapshot, "snapshot", "PROJECT FILE [OPTIONS]", SNAPSHOT),
 ):

@@ -66,7 +66,7 @@ def annotate_span(
     label: Annotated[str | None, Body()] = None,
     lookup: Annotated[str | None, Body()] = None,
 ) -> dict[str, Any]:
-    """Marks a stretch of text, and puts it into a lookup list where one is named; without a label takes marks away."""
+    """Marks a stretch of text, which feeds the list of its label, and one that is named; without a label unmarks it."""
     text = shown.project.annotate_span(task, record, start, end, label)
     if lookup and label is not None:
         shown.project.harvest(lookup, text, record)

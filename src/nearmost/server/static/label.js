@@ -85,12 +85,12 @@ const mark = tried(async (card) => {
   const place = selectionOffsets();
   if (!place || chosen === null) return;
   const label = task.labels[chosen].name;
-  const lookup = by("lookup")?.value || label.toLowerCase().replace(/\W+/g, "_");
+  const lookup = by("lookup")?.value || null;
   const found = await tell("/api/annotate/span", { record: card.id, ...place, label, lookup });
   getSelection().removeAllRanges();
   queue[at] = found;
   done.add(card.id);
-  say(`${found.text} → ${lookup}`);
+  say(`${found.text} → ${label}${lookup ? `, ${lookup}` : ""}`);
   show();
 });
 

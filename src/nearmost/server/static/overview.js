@@ -51,13 +51,12 @@ function supervision() {
 
 /** The rows of the table: whatever the run measured, labels by hand alone beside it. */
 function measured(metrics) {
-  const said = (found) => [percent(found.accuracy, 1), found.coverage == null ? "–" : percent(found.coverage), found.ece == null ? "–" : found.ece.toFixed(3)];
+  const said = (found) => [percent(found.accuracy, 1), found.coverage == null ? "–" : percent(found.coverage), found.calibration_error == null ? "–" : found.calibration_error.toFixed(3)];
   const rows = [];
   if (metrics.accuracy != null) rows.push(["weak labels (out of fold)", ...said(metrics)]);
-  for (const [name, title] of [["manual_only", "labels by hand alone"], ["baseline", "labels by hand alone"], ["end_model", "classifier trained on both"]]) {
+  for (const [name, title] of [["manual_only", "labels by hand alone"]]) {
     const found = metrics[name];
-    if (typeof found === "number") rows.push([title, percent(found, 1), "–", "–"]);
-    else if (found?.accuracy != null) rows.push([title, ...said(found)]);
+    if (found?.accuracy != null) rows.push([title, ...said(found)]);
   }
   return rows;
 }
