@@ -53,7 +53,7 @@ def learn(code, data, labels=None, records=None):
     _, truth, chosen, path = data
     records = chosen if records is None else records
     names = [LABELS[each] for each in truth[records]] if labels is None else labels
-    training = Training(path, records.tolist(), names, n_asked=300, folds=5, seed=0)
+    training = Training(path, records.tolist(), names, [number % 5 for number in range(len(names))], n_asked=300)
     job = Job("atl", "heuristics/Topic/atl.py", textwrap.dedent(code), LABELS, training=training)
     return run(job, [{}] * 300, LIMITS)
 

@@ -7,9 +7,10 @@ from nearmost.label.annotations import Annotation, Span
 from nearmost.label.catalogue import HeuristicInfo
 from nearmost.label.isolation.limits import Limits
 from nearmost.label.lookups import Lookup, Term
+from nearmost.label.previewing import Preview
 from nearmost.label.project import Project
 from nearmost.label.records import Imported, Record
-from nearmost.label.running import Preview, RunReport
+from nearmost.label.running import RunReport
 from nearmost.label.tasks import ABSTAIN, Label, Task
 from nearmost.label.terms import TermStatistics
 

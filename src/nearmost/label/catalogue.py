@@ -242,7 +242,7 @@ def _check(project: Opened, about: Task, file: HeuristicFile) -> None:
     """Refuses settings that name what is not there. Raises UnknownKeyError."""
     if "label" in file.settings:
         about.number(file.settings["label"])
-    for name in file.settings.get("labels", ()):
+    for name in (*file.settings.get("labels", ()), *file.settings.get("descriptions", ())):
         about.number(name)
     for name in file.settings.get("attributes", ()):
         if name not in project.settings.attributes:

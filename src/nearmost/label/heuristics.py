@@ -35,7 +35,7 @@ SETTINGS: dict[str, dict[str, tuple[type, ...]]] = {
         "whole_words": (bool,),
         "case_sensitive": (bool,),
     },
-    "zeroshot": {"descriptions": (dict,), "min_confidence": (int, float), "labels": (list,)},
+    "zeroshot": {"template": (str,), "descriptions": (dict,), "min_confidence": (int, float), "labels": (list,)},
     "region": {"label": (str,), "around": (list,), "radius": (int, float), "polygon": (list,)},
     "import": {"source": (str,)},
 }

@@ -6,14 +6,22 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from nearmost.errors import InputError
+import numpy as np
+
+from nearmost.errors import InputError, NearmostError
+from nearmost.label import plane, vectors
 from nearmost.label.heuristics import HeuristicFile
 from nearmost.label.isolation.job import Outcome
 from nearmost.label.lookups import Lookup
 from nearmost.label.matching import Matcher
-from nearmost.label.opened import Opened
+from nearmost.label.opened import Opened, record_id
 from nearmost.label.records import Record
+from nearmost.label.regions import ball, inside
 from nearmost.label.tasks import Task
+from nearmost.label.zero_shot import described, zero_shot
+
+SURE = 0.5
+"""From which probability on a name's records are voted for, where the settings do not say."""
 
 
 def votes(
@@ -25,9 +33,15 @@ def votes(
     try:
         if file.kind == "lookup":
             _lookup(project, about, file, held, known, outcome)
+        elif about.kind == "span":
+            raise InputError(f"task {about.name!r} is of spans; a heuristic of kind {file.kind!r} labels whole records")
+        elif file.kind == "region":
+            _region(project, about, file, held, outcome)
+        elif file.kind == "zeroshot":
+            _zero_shot(project, about, file, held, outcome)
         else:
-            raise InputError(f"heuristics of kind {file.kind!r} cannot be run yet")
-    except InputError as error:
+            raise InputError(f"heuristics of kind {file.kind!r} are not run: their votes were brought in")
+    except NearmostError as error:
         outcome.fail("error", str(error))
     outcome.seconds = time.monotonic() - started
     return outcome
@@ -96,3 +110,40 @@ def _lookup(
     if about.kind == "class":
         for place, without in own_terms(held, {matched.name: matched}).items():
             outcome.held_out[place] = label if terms[place] - set(without.get(matched.name, ())) else None
+
+
+def _region(project: Opened, about: Task, file: HeuristicFile, held: Sequence[Record], outcome: Outcome) -> None:
+    """A label for all records within a ball of vectors, or within a polygon of the map."""
+    label = str(file.settings["label"])
+    about.number(label)
+    places = {record.id: place for place, record in enumerate(held)}
+    if "polygon" in file.settings:
+        within = inside(plane.map_points(project), file.settings["polygon"])
+    else:
+        rows, radius = vectors.vectors(project), file.settings.get("radius")
+        around = np.unique([record_id(project, key) for key in file.settings["around"]])
+        within = ball(rows, around, radius)
+        for number, record in enumerate(around.tolist() if about.kind == "class" and len(around) > 1 else ()):
+            without = ball(rows[around], np.delete(np.arange(len(around)), number), radius)[number]
+            if record in places:
+                outcome.held_out[places[record]] = label if without else None
+    for record in np.flatnonzero(within).tolist():
+        if record in places:
+            outcome.votes[places[record], label, -1, -1] = 1.0
+
+
+def _zero_shot(project: Opened, about: Task, file: HeuristicFile, held: Sequence[Record], outcome: Outcome) -> None:
+    """The label whose name, or description, is nearest in meaning, where that is clear enough."""
+    with vectors.index(project) as index:
+        if project.settings.encoder is None:
+            raise InputError("the project's vectors were made elsewhere; names of labels want project.embed(encoder)")
+        encoder = index.encoder
+    said = file.settings.get("descriptions", {})
+    texts = described([str(said.get(name, name)) for name in about.names], file.settings.get("template", "{}"))
+    soft = zero_shot(vectors.vectors(project), encoder.encode(texts))
+    allowed = set(map(str, file.settings.get("labels", about.names)))
+    least = float(file.settings.get("min_confidence", SURE))
+    for place, record in enumerate(held):
+        best = int(soft[record.id].argmax())
+        if soft[record.id, best] > least and about.names[best] in allowed:
+            outcome.votes[place, about.names[best], -1, -1] = float(soft[record.id, best])

@@ -15,6 +15,7 @@ from nearmost.label import catalogue as _catalogue
 from nearmost.label import comments as _comments
 from nearmost.label import database as _database
 from nearmost.label import export as _export
+from nearmost.label import previewing as _previewing
 from nearmost.label import records as _records
 from nearmost.label import running as _running
 from nearmost.label import runs as _runs
@@ -224,7 +225,7 @@ class Project:
     approve = _catalogue.approve
     enable = _catalogue.enable
     run = _running.run
-    preview = _running.preview
+    preview = _previewing.preview
 
     # Lookup lists
     lookup = _terms.lookup

@@ -1,30 +1,26 @@
-"""Runs heuristics over the records of a project, and shows what they would say before they are run."""
+"""Runs heuristics over the records of a project."""
 
 from __future__ import annotations
 
 import tempfile
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nearmost.errors import InputError
-from nearmost.label import annotations as by_hand
-from nearmost.label import approval, catalogue, heuristics, knowledge, plain, querying, records, runs, vectors
+from nearmost.label import approval, catalogue, heuristics, records, runs
+from nearmost.label.asking import Progress, not_approved, outcome_of
 from nearmost.label.heuristics import HeuristicFile
-from nearmost.label.isolation.job import Job, Outcome, Training
+from nearmost.label.isolation.job import Outcome
 from nearmost.label.isolation.limits import Limits
-from nearmost.label.isolation.process import run as run_apart
 from nearmost.label.lookups import Lookup
-from nearmost.label.opened import Opened, n_rows, record_id
+from nearmost.label.opened import Opened, n_rows
 from nearmost.label.records import Record
 from nearmost.label.tasks import Task, task, tasks
 
-Progress = Callable[[int, int], object]
 REFUSED = "refused"
 """The status of a run that did not take place."""
 
@@ -52,18 +48,6 @@ class RunReport:
     def isolated(self) -> bool:
         """Whether the code could reach nothing. If not, a reader should be told so."""
         return not self.missing
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What a heuristic says of one record."""
-
-    record: Record
-    votes: tuple[tuple[str, float, int, int], ...]
-    """Label, confidence, and start and end of a span (-1 and -1 for the whole record)."""
-    error: str | None = None
-    traceback: str = ""
-    missing: tuple[str, ...] = ()
 
 
 def run(
@@ -98,52 +82,6 @@ def run(
             reports.append(_run_one(project, about, file, held, known, limits, tell, Path(folder)))
             tell(len(held), 0)
     return reports
-
-
-def preview(
-    project: Opened,
-    task_name: str,
-    name: str,
-    n: int = 10,
-    *,
-    on: Literal["random", "conflicts"] | Iterable[int | str] = "random",
-    source: str | None = None,
-    limits: Limits | None = None,
-    seed: int | None = None,
-) -> list[Preview]:
-    """What a heuristic says of some records: n at random, n on which others disagree, or those that are named.
-
-    Nothing is kept. ``source`` is tried in the place of what the file says: code that is not saved yet.
-    An error on one record is told beside it, and the others are asked all the same.
-    """
-    about = task(project, task_name)
-    if source is None:
-        file = catalogue.heuristic_file(project, about.name, name)
-    else:
-        path = project.folder / heuristics.FOLDER / about.name / f"{name}{heuristics.suffix_of(source)}"
-        file = heuristics.of(source, path, about.name)
-    saved = source is None or any(
-        info.name == name and info.text == source for info in catalogue.heuristics_of(project, about.name)
-    )
-    if file.is_code and saved and not approval.is_approved(file.text):
-        raise InputError(_not_approved(about, file))
-    held = records.records(project, _sample(project, about, on, n, seed))
-    with tempfile.TemporaryDirectory(prefix="nearmost-") as folder:
-        known = catalogue.lookups_of(project)
-        outcome = _outcome(project, about, file, held, known, limits, None, Path(folder), go_on=True)
-    if outcome.trouble is not None and outcome.trouble.record is None:
-        trouble = outcome.trouble
-        return [Preview(record, (), trouble.what, trouble.traceback, outcome.missing or ()) for record in held]
-    troubles = {each.record: each for each in (*outcome.troubles, outcome.trouble) if each is not None}
-    given: dict[int, list[tuple[str, float, int, int]]] = defaultdict(list)
-    for (place, label, start, end), sure in outcome.votes.items():
-        given[place].append((label, sure, start, end))
-    previews = []
-    for place, record in enumerate(held):
-        error = troubles.get(place)
-        what, lines = (None, "") if error is None else (error.what, error.traceback)
-        previews.append(Preview(record, tuple(given[place]), what, lines, outcome.missing or ()))
-    return previews
 
 
 def _chosen(
@@ -181,9 +119,9 @@ def _run_one(
     folder: Path,
 ) -> RunReport:
     if file.is_code and not approval.is_approved(file.text):
-        return RunReport(about.name, file.name, REFUSED, 0, 0.0, _not_approved(about, file))
+        return RunReport(about.name, file.name, REFUSED, 0, 0.0, not_approved(about, file))
     fingerprint = catalogue.fingerprint(project, about, file, known)
-    outcome = _outcome(project, about, file, held, known, limits, progress, folder)
+    outcome = outcome_of(project, about, file, held, known, limits, progress, folder)
     trouble = outcome.trouble
     record = None if trouble is None or trouble.record is None else held[trouble.record]
     error = None if trouble is None else trouble.what if record is None else f"record {record.key!r}: {trouble.what}"
@@ -211,62 +149,6 @@ def _run_one(
     )
 
 
-def _outcome(
-    project: Opened,
-    about: Task,
-    file: HeuristicFile,
-    held: Sequence[Record],
-    known: dict[str, Lookup],
-    limits: Limits | None,
-    progress: Progress | None,
-    folder: Path,
-    *,
-    go_on: bool = False,
-) -> Outcome:
-    """What a heuristic says of these records."""
-    if not file.is_code:
-        return plain.votes(project, about, file, held, known)
-    texts = [name for name, kind in project.settings.attributes.items() if kind in ("text", "category")]
-    training = None
-    if file.kind == "learner":
-        try:
-            training = _training(project, about, held, folder)
-        except InputError as error:
-            outcome = Outcome(missing=())
-            outcome.fail("error", str(error))
-            return outcome
-    used = {each: known[each] for each in knowledge.imported(file.text, known)}
-    job = Job(
-        name=file.name,
-        filename=str(file.path.relative_to(project.folder)),
-        source=file.text,
-        labels=about.names,
-        kind=about.kind,
-        attribute=about.attribute,
-        texts=tuple(texts),
-        lists={name: each.values for name, each in known.items()},
-        training=training,
-        held_out={} if go_on or about.kind != "class" or training is not None else plain.own_terms(held, used),
-        go_on=go_on,
-    )
-    return run_apart(job, [record.values for record in held], limits, progress)
-
-
-def _training(project: Opened, about: Task, held: Sequence[Record], folder: Path) -> Training:
-    """What a learner learns from: all labelled records, before those that it is asked about."""
-    if about.kind != "class":
-        raise InputError(f"task {about.name!r} is of kind {about.kind!r}; a learner wants kind 'class'")
-    rows, manual = vectors.vectors(project), by_hand.manual(project, about.name)
-    asked = np.array([record.id for record in held], dtype=np.int64)
-    others = np.setdiff1d(np.flatnonzero(manual >= 0), asked)
-    every = np.concatenate([asked, others])
-    path = folder / "vectors.npy"
-    np.save(path, rows[every], allow_pickle=False)
-    labelled = np.flatnonzero(manual[every] >= 0)
-    labels = [about.names[manual[every[place]]] for place in labelled]
-    return Training(str(path), labelled.tolist(), labels, n_asked=len(asked), seed=project.settings.seed)
-
-
 def _soft(project: Opened, outcome: Outcome, held: Sequence[Record]) -> NDArray[np.float32] | None:
     """A learner's probabilities at the records' ids; the same for every label where a record was deleted."""
     if outcome.soft is None or outcome.status != "done":
@@ -275,21 +157,3 @@ def _soft(project: Opened, outcome: Outcome, held: Sequence[Record]) -> NDArray[
     rows = np.full((n_rows(project), n_labels), 1 / n_labels, dtype=np.float32)
     rows[[record.id for record in held]] = outcome.soft
     return rows
-
-
-def _sample(project: Opened, about: Task, on: Any, n: int, seed: int | None) -> list[int]:
-    if on not in ("random", "conflicts"):
-        if isinstance(on, str):
-            raise InputError(f"on is {on!r}; it must be 'random', 'conflicts' or records")
-        return [record_id(project, each) for each in on]
-    ids = querying.matching(project, "conflict" if on == "conflicts" else "", about.name)
-    draw = np.random.default_rng(project.settings.seed if seed is None else seed)
-    return sorted(draw.permutation(ids)[:n].tolist())
-
-
-def _not_approved(about: Task, file: HeuristicFile) -> str:
-    where = f"{heuristics.FOLDER}/{about.name}/{file.path.name}"
-    return (
-        f"{where} has not been approved, or has changed since; read it, then approve it with "
-        f"project.approve({about.name!r}, {file.name!r}) or nearmost label approve"
-    )

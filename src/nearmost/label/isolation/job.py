@@ -25,10 +25,10 @@ class Training:
     """The rows that have a label by hand."""
     labels: Sequence[str]
     """Their labels."""
+    folds: Sequence[int]
+    """The folds that they are in: each is judged by a copy that has not seen its fold."""
     n_asked: int
     """How many rows, from the first, are asked about; the others are only learnt from."""
-    folds: int = 5
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ with contextlib.suppress(ImportError):  # what most learners use is loaded while
 
 def train(learner: type[LearningClassifier], job: dict[str, Any]) -> NDArray[np.float32]:
     """Probabilities (n_asked, n_labels): of a learner trained on all labelled records, and for those themselves of
-    copies that were trained on the others, ``folds`` of them."""
+    copies that were trained without their fold."""
     if issubclass(learner, LearningExtractor):
         raise InputError(
             f"{learner.__name__} learns spans, which wants a vector for each word; the project has one for each "
@@ -40,26 +40,14 @@ def train(learner: type[LearningClassifier], job: dict[str, Any]) -> NDArray[np.
     n_asked = training["n_asked"]
     soft = _probabilities(learner, vectors, records, labels, np.arange(n_asked), names)
     assert soft is not None
-    folds = _folds(labels, training["folds"], training["seed"])
-    for fold in range(training["folds"]):
+    folds = np.asarray(training["folds"], np.int64)
+    for fold in np.unique(folds):
         left_out = folds == fold
         asked = records[left_out & (records < n_asked)]
         if len(asked):
             judged = _probabilities(learner, vectors, records[~left_out], labels[~left_out], asked, names)
             soft[asked] = 1 / len(names) if judged is None else judged
     return soft
-
-
-def _folds(labels: NDArray[Any], n_folds: int, seed: int) -> NDArray[np.int64]:
-    """The fold (n,) of each labelled record: each label is spread over the folds as evenly as can be."""
-    folds = np.empty(len(labels), dtype=np.int64)
-    draw = np.random.default_rng(seed)
-    next_fold = 0
-    for label in sorted(set(labels.tolist())):
-        places = draw.permutation(np.flatnonzero(labels == label))
-        folds[places] = (next_fold + np.arange(len(places))) % n_folds
-        next_fold += len(places)
-    return folds
 
 
 def _probabilities(
