@@ -188,7 +188,7 @@ names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
     template=st.none() | st.text(st.characters(exclude_categories=["Cs"])),
 )
 def test_settings_come_back_as_they_were_written(tmp_path_factory, name, key, attributes, labels, template):
-    task = TaskSpec(name, "class", None, tuple(LabelSpec(each, "#000000", "") for each in labels))
+    task = TaskSpec("Topic", "class", None, tuple(LabelSpec(each, "#000000", "") for each in labels))
     settings = Settings(name, key, attributes, (task,), "minilm", template, None, 7)
     path = tmp_path_factory.mktemp("s") / "project.toml"
     settings.write(path)

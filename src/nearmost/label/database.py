@@ -65,7 +65,12 @@ class Database:
         if connection.in_transaction:
             yield connection
             return
-        connection.execute("BEGIN IMMEDIATE")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise InputError(
+                f"{self._path}: cannot be written ({error}); wait until others have written, or free the disk"
+            ) from None
         try:
             yield connection
         except BaseException:

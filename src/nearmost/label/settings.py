@@ -139,8 +139,15 @@ def label_specs(labels: list[Any]) -> tuple[LabelSpec, ...]:
     )
 
 
+def task_name(name: object) -> str:
+    """The name, if it can be a task's and that of its folder. Raises InputError."""
+    if not isinstance(name, str) or not name.strip(" .") or any(letter in name for letter in "/\\\0\n"):
+        raise InputError(f"a task is called {name!r}; its name must not be empty and not hold a slash or a line end")
+    return name
+
+
 def _task(found: dict[str, Any]) -> TaskSpec:
-    name = _text(found["name"], "name of a task")
+    name = task_name(found["name"])
     kind: Kind = _one_of(found["kind"], Kind, f"task {name!r}")
     return TaskSpec(name, kind, found.get("attribute"), label_specs(found["labels"]))
 

@@ -133,9 +133,12 @@ def restore(project: Opened, archive: Archive) -> None:
 def _check(project: Opened, name: str) -> int:
     """How many records there are. Raises InputError where the tables are not what this room relies on."""
     database = project.database
-    n_records, last = database.row("SELECT count(*), coalesce(max(id) + 1, 0) FROM record")
-    if n_records != last or database.value("SELECT count(*) FROM record WHERE id < 0 OR NOT json_valid(data)"):
-        raise InputError(f"{name}: its records are not numbered from 0 on, or are no JSON; take another snapshot")
+    n_records, first, last = database.row("SELECT count(*), coalesce(min(id), 0), coalesce(max(id) + 1, 0) FROM record")
+    if n_records != last or first != 0:
+        raise InputError(f"{name}: its records are not numbered from 0 on; take another snapshot")
+    for number, data in database.connection.execute("SELECT id, data FROM record"):
+        if not _is_record(data):
+            raise InputError(f"{name}: record {number} is no object of texts and numbers; take another snapshot")
     for table in ("annotation", "manual", "judged", "slice_member", "embedded"):
         stray = f"SELECT count(*) FROM {table} WHERE record_id IS NULL OR NOT (record_id BETWEEN 0 AND ?)"
         if database.value(stray, (last - 1,)):
@@ -143,6 +146,17 @@ def _check(project: Opened, name: str) -> int:
     if database.rows("PRAGMA foreign_key_check"):
         raise InputError(f"{name}: its tables name tasks, labels or runs that are not there; take another snapshot")
     return int(n_records)
+
+
+def _is_record(data: object) -> bool:
+    try:
+        values = json.loads(data) if isinstance(data, str) else None
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(values, dict) and all(
+        isinstance(value, str | None) or (isinstance(value, int | float) and abs(value) < 2**63)
+        for value in values.values()
+    )
 
 
 def _rows(archive: Archive, member: str, n_columns: int) -> Iterator[list[Any]]:

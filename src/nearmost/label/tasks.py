@@ -9,7 +9,7 @@ from typing import Any, get_args
 from nearmost.errors import InputError, UnknownKeyError
 from nearmost.label import journal
 from nearmost.label.opened import Opened
-from nearmost.label.settings import Kind, TaskSpec, label_specs
+from nearmost.label.settings import Kind, TaskSpec, label_specs, task_name
 
 ABSTAIN = -1
 """Stands in arrays of label numbers where there is no label."""
@@ -113,8 +113,7 @@ def add_task(
     settings = project.settings
     if kind not in get_args(Kind):
         raise InputError(f"kind is {kind!r}; it must be one of {', '.join(get_args(Kind))}")
-    if not isinstance(name, str) or not name.strip() or any(letter in name for letter in "/\\\0\n"):
-        raise InputError(f"a task is called {name!r}; its name must not be empty and not hold a slash or a line end")
+    task_name(name)
     if any(each.name.casefold() == name.casefold() for each in settings.tasks):
         raise InputError(f"there is a task {name!r} already; add labels to it with project.add_labels")
     if not specs:

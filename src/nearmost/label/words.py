@@ -6,11 +6,14 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from nearmost.errors import InputError
 from nearmost.label.attributes import INDEXED, Value
 from nearmost.label.opened import Opened
 from nearmost.label.settings import Type
 
 Rows = Iterable[tuple[int, Mapping[str, Value]]]
+MOST = 1000
+"""Attributes; SQLite allows 2,000 columns."""
 WORDED: tuple[Type, ...] = ("text", "category")
 
 
@@ -44,7 +47,9 @@ def ready(project: Opened) -> None:
 
 
 def rebuild(project: Opened, attributes: Mapping[str, Type]) -> None:
-    """Makes both tables anew."""
+    """Makes both tables anew. Raises InputError where there are more attributes than the full-text table can hold."""
+    if len(attributes) > MOST:
+        raise InputError(f"records have {len(attributes):,} attributes; at most {MOST:,} are kept: leave some out")
     with project.database.writing() as connection:
         connection.executemany("INSERT OR IGNORE INTO attribute (name) VALUES (?)", [(name,) for name in attributes])
         names = [*columns(project, attributes).values()] or ["c0"]
