@@ -93,6 +93,48 @@ def test_code_runs_after_it_was_approved_and_lists_show_their_terms(folder, tmp_
     assert run(capsys, "run", folder, "--stale")[1].splitlines() == ["task  heuristic  status  votes  seconds  error"]
 
 
+def test_votes_become_labels_with_a_threshold(tmp_path, capsys):
+    pytest.importorskip("sklearn")
+    where = str(tmp_path / "p")
+    words = {"Sports": ["cup", "goal", "team"], "World": ["vote", "border", "storm"]}
+    rows = [
+        {"id": str(n), "text": f"the {words[label][n % 3]} of {n}", "label": label}
+        for n, label in enumerate(["Sports", "World"] * 40)
+    ]
+    with Project.create(where) as project:
+        project.add_records(rows)
+        project.add_task("Topic", list(words))
+        for row in rows[:30]:
+            project.annotate("Topic", row["id"], row["label"])
+        project.add_terms("sports", ["cup", "goal", "storm"])
+        project.add_heuristic("Topic", "sports", {"kind": "lookup", "list": "sports", "label": "Sports"})
+        project.add_terms("world", ["vote", "border", "storm"])
+        project.add_heuristic("Topic", "world", {"kind": "lookup", "list": "world", "label": "World"})
+    run(capsys, "embed", where, "--encoder", "lsa:4")
+    assert run(capsys, "run", where)[0] == 0
+    found = json.loads(run(capsys, "stats", where, "--json")[1])
+    assert [(each["heuristic"], each["label"], each["judged"]) for each in found] == [
+        ("sports", "Sports", 15), ("world", "World", 15),
+    ]  # fmt: skip
+    assert found[1]["right"] == 15
+    assert "sports     Sports" in run(capsys, "stats", where)[1]
+    assert json.loads(run(capsys, "supervise", where, "--json")[1])["n_labelled"] == 80
+    assert "80 by bayes" in run(capsys, "supervise", where)[1]
+    picked = json.loads(run(capsys, "threshold", where, "--precision", "0.8", "--json")[1])
+    assert picked["kept"] > 60
+    assert "keeps" in run(capsys, "threshold", where, "--precision", "0.8", "--label", "World")[1]
+    assert run(capsys, "explain", where, "3")[1].splitlines()[0].split() == ["weight", "label", "source"]
+    cells = json.loads(run(capsys, "confusion", where, "--json")[1])
+    assert sum(map(sum, cells["counts"])) == 30
+    assert sum(len(cell["keys"]) for cell in cells["cells"]) == 30
+    assert run(capsys, "confusion", where)[1].splitlines()[0].split() == ["Sports", "World"]
+    for by in ("uncertain", "conflict", "random", "outlier", "diverse"):
+        queued = json.loads(run(capsys, "queue", where, "--by", by, "-n", "5", "--json")[1])
+        assert {int(each["key"]) for each in queued} <= set(range(30, 80))
+    assert len(run(capsys, "queue", where, "--by", "similar", "--like", "3", "-n", "4")[1].splitlines()) == 5
+    assert "by majority" in run(capsys, "supervise", where, "--model", "majority")[1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [

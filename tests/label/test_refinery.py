@@ -141,3 +141,32 @@ def test_tokens_are_those_of_spacy_where_rules_decide():
     }
     for text, wanted in cases.items():
         assert "|".join(text[start:stop] for start, stop in tokens(text)) == wanted
+
+
+def test_weak_supervision_gives_refinerys_labels_and_confidences(refinery, tmp_path):
+    """With the sigmoid that refinery had when the snapshot was written; the later one gives the same labels."""
+    with Project.from_snapshot(refinery, tmp_path / "news") as project:
+        stored = weak_rows(project, "topic")
+        assert project.supervise("topic", model="weak_nlp", c=1, k=1).n_labelled == 2818
+        again = weak_rows(project, "topic")
+        assert np.array_equal(stored.labels, again.labels)
+        assert np.abs(stored.confidence - again.confidence).max() <= 1e-12
+        project.supervise("topic", model="weak_nlp")
+        assert np.array_equal(stored.labels, weak_rows(project, "topic").labels)
+
+
+def test_statistics_of_heuristics_are_those_of_refinery(imported, document):
+    names = imported.task("topic").names
+    labels = {each["id"]: each["name"] for each in document["labeling_task_labels_data"]}
+    sources = {each["id"]: each["name"] for each in document["information_sources_data"]}
+    counted = ("record_coverage", "total_hits", "source_overlaps", "source_conflicts")
+    stored = {
+        (sources[each["source_id"]], labels[each["labeling_task_label_id"]]): tuple(each[name] for name in counted)
+        for each in document["information_source_statistics_data"]
+    }
+    found = {
+        (each.heuristic, names[each.label]): (each.coverage, each.hits, each.overlaps, each.conflicts)
+        for each in imported.stats("topic")
+    }
+    assert found == stored
+    assert len(found) == 9
