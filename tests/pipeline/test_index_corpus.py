@@ -385,6 +385,14 @@ def test_two_runs_of_one_output_do_not_mix(table, tmp_path, stopped):
         os.close(handle)
 
 
+def test_file_names_may_hold_any_bytes(tmp_path):
+    source = os.fsencode(tmp_path) + b"/caf\xe9.txt"
+    with open(source, "w") as file:
+        file.write("one apple\ntwo pears\n")
+    made = nm.index_corpus(os.fsdecode(source), tmp_path / "a.nearmost", encoder=Letters())
+    assert list(made.texts) == ["one apple", "two pears"]
+
+
 @pytest.mark.parametrize(
     ("content", "error"), [("id\ttext\na\tone\tmore\n", nm.ReadError), ("id\tbody\n", nm.ReadError), ("", nm.ReadError)]
 )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nearmost import _core
 from nearmost.errors import DuplicateKeyError
 from nearmost.memory import Allocate
-from nearmost.pipeline.work import ROWS, Page, WorkFolder, checksum
+from nearmost.pipeline.work import ROWS, Page, WorkFolder, checksum, in_words
 from nearmost.readers.corpus import Record
 from nearmost.strings import OnDuplicate, Strings
 
@@ -101,10 +101,12 @@ class Gathering:
 
     def pages(self, records: Iterable[Record]) -> Iterator[Page]:
         """Writes the records; yields each page when others may read it."""
+        path = ""
         for some in _in_pages(records):
             for row, record in enumerate(some, self._n_rows):
-                if not self._places or self._places[-1][1] != record.path:
-                    self._places.append((row, record.path))
+                if not self._places or path != record.path:
+                    path = record.path
+                    self._places.append((row, in_words(record.path)))
             texts = self._add("texts", [record.text.encode() for record in some])
             keys = self._add("keys", [record.key.encode() for record in some]) if self._keyed else 0
             self._files["lines"].write(np.array([record.line for record in some], np.uint64).tobytes())

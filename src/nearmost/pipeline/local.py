@@ -22,7 +22,7 @@ from nearmost.partitioning import Quality
 from nearmost.pipeline.encoding import Encoding
 from nearmost.pipeline.gathering import Gathered, Gathering, gathered_before, picked
 from nearmost.pipeline.learning import learned
-from nearmost.pipeline.work import ROWS, WorkFolder
+from nearmost.pipeline.work import ROWS, WorkFolder, in_words
 from nearmost.projection import Projection
 from nearmost.readers.archives import split_member
 from nearmost.readers.corpus import Record, iter_records
@@ -159,11 +159,12 @@ def _inputs(paths: Sequence[str | os.PathLike[str]]) -> tuple[dict[str, int], li
         name = os.fspath(path)
         file = split_member(name)[0]
         if name == STDIN or not os.path.isfile(file):  # the reader says what is wrong with what is no file
-            sizes[name] = 0
+            sizes[in_words(name)] = 0
             continue
         found = os.stat(file)
-        sizes[os.path.abspath(name)] = found.st_size
-        inputs.append([os.path.abspath(name), found.st_size, found.st_mtime_ns])
+        said = in_words(os.path.abspath(name))
+        sizes[said] = found.st_size
+        inputs.append([said, found.st_size, found.st_mtime_ns])
     return sizes, inputs
 
 

@@ -208,6 +208,11 @@ def checksum(*parts: bytes | memoryview | NDArray[Any]) -> int:
     return crc
 
 
+def in_words(path: str) -> str:
+    """The path as text that UTF-8 can hold, whatever bytes it has."""
+    return os.fsencode(path).decode(errors="backslashreplace")
+
+
 def _line(page: Page, vectors: int) -> bytes:
     said = f"{page.start} {page.rows} {page.texts} {vectors}"
     return f"{said} {checksum(said.encode())}\n".encode()
