@@ -120,7 +120,7 @@ def main() -> None:
                 path, told["merged"] = merge(folder, f"merged-{asked.dim}", pattern)
                 searched["merged"] = Index.open(path), order
         truths = {k: Truth.of(METRICS["cosine"], rows, queries, k) for k in KS}
-        facts = {"machine": machine(), "data": what, "queries": QUERIES, "shards": asked.shards}
+        facts = {"machine": machine(), "data": what, "queries": QUERIES, "shards": asked.shards, "rounds": asked.rounds}
         document = {"facts": facts, "files": told, "search": compare(searched, truths, asked.rounds)}
     results.write("sharded" if asked.dim == 64 else f"sharded-{asked.dim}", document)
 

@@ -30,6 +30,8 @@ FEWER = 4  # of the queries, one in so many, for the largest k: each of them tel
 
 LEAST_HELD = 1 / 16
 """Of a neighbor: what recall takes is known down to here."""
+STEEPEST = 0.2
+"""Power of the number of neighbors by which effort falls below one at most: one table alone may tell too much."""
 
 MOST_ASKED = 1000
 """Answers of a table that an index keeps from one search to the next."""
@@ -218,10 +220,10 @@ def _between(found: Mapping[int, Step | None], k: float) -> Step | None:
 
 
 def _below(first: Step | None, second: Step | None, share: float) -> Step | None:
-    """For less than the least k, by the law that its effort and the next one's tell; as many rows."""
+    """For a ``share`` of the least k, by the law that its effort and the next one's tell; as many rows."""
     if first is None or second is None:
         return first
-    law = max(0.0, math.log(second.effort / first.effort)) / math.log(KS[1] / KS[0])
+    law = min(STEEPEST, max(0.0, math.log(second.effort / first.effort)) / math.log(KS[1] / KS[0]))
     return Step(math.ceil(first.effort * max(share, LEAST_HELD) ** law), first.rows)
 
 
