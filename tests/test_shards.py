@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nearmost as nm
-from nearmost import METRICS, Corpus, GaussianProjection, Index, Vectors
+from nearmost import METRICS, Corpus, GaussianProjection, Index, Vectors, store
 from nearmost.errors import (
+    DamagedFileError,
     DuplicateKeyError,
     EncoderMismatchError,
     InputError,
@@ -367,6 +368,24 @@ def test_a_file_that_is_no_index_is_named(pattern, tmp_path):
     (tmp_path / "rows-00002-of-00003.nearmost").write_bytes(b"no index, but longer than forty bytes of a header")
     with pytest.raises(NotAnIndexError, match="rows-00002-of-00003"):
         nm.open(pattern)
+
+
+@pytest.mark.parametrize(
+    "offsets", [[5, 6, 12, 18, 24], [0, 99, 12, 18, 24], [0, 6, 12, 18, 2**63], [24, 18, 12, 6, 0], [6, 2, 12, 18, 24]]
+)
+def test_offsets_of_keys_that_lie_are_refused(offsets, tmp_path):
+    for number in range(2):
+        index = Index.build(ROWS[:4], keys=[f"key {number}{i}" for i in range(4)])
+        parts = index._parts()
+        arrays = parts.arrays() | ({"keys.offsets": np.array(offsets, np.uint64)} if number else {})
+        store.write(tmp_path / f"{number}.nearmost", parts.header(), arrays)
+    try:
+        shards = nm.open(str(tmp_path / "*.nearmost"))
+        assert all(isinstance(key, str) for key in shards.keys)
+    except DamagedFileError:
+        pass
+    else:
+        assert offsets[0] == 5  # four other keys, which is no harm
 
 
 def test_the_same_file_twice_is_refused(tmp_path):

@@ -168,7 +168,7 @@ def joined(parts: Sequence[Strings], allocate: Allocate = aligned) -> Strings:
     offsets[0] = n_bytes = n_rows = 0
     for part, (start, stop) in zip(parts, bounds, strict=True):
         data[n_bytes : n_bytes + stop - start] = part.data[start:stop]
-        np.add(part.offsets[1:], np.uint64(n_bytes - start), out=offsets[n_rows + 1 : n_rows + len(part) + 1])
+        offsets[n_rows + 1 : n_rows + len(part) + 1] = part.offsets[1:] - np.uint64(start) + np.uint64(n_bytes)
         n_bytes, n_rows = n_bytes + stop - start, n_rows + len(part)
     return Strings(data, offsets)
 
