@@ -297,6 +297,23 @@ def test_shards_of_another_number_are_not_mixed_with_old_ones(tmp_path):
         run(plan(tmp_path), workers=1)
 
 
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        ("a.tsv", "a.tsv exists and is no index"),
+        ("nowhere/x.nearmost", "there is no folder"),
+        ("*-*.nearmost", "at most one"),
+    ],
+)
+def test_an_output_that_cannot_be_is_an_error_before_the_work(tmp_path, output, told):
+    write_tsv(tmp_path / "a.tsv", sentences(3))
+    with pytest.raises(nm.InputError, match=told):
+        run(plan(tmp_path, output=str(tmp_path / output), shards=1))
+    with pytest.raises(nm.InputError, match="put a \\* where"):
+        run(plan(tmp_path, output=str(tmp_path / "x.nearmost"), shards=2))
+    assert (tmp_path / "a.tsv").read_text().startswith("key\theadline\n")
+
+
 def test_a_runner_that_beam_has_not_is_an_error(tmp_path):
     write_tsv(tmp_path / "a.tsv", sentences(3))
     with pytest.raises(nm.InputError, match="Unexpected pipeline runner: Tomorrow"):

@@ -13,7 +13,8 @@ import shutil
 from collections.abc import Sequence
 from typing import BinaryIO, Protocol
 
-from nearmost.errors import InputError
+from nearmost import store
+from nearmost.errors import FormatError, InputError, NotAnIndexError
 
 OF = re.compile(r"\d{5}-of-\d{5}")
 
@@ -53,6 +54,21 @@ class Files(Protocol):
 def is_url(path: str) -> bool:
     """Whether a path names another file system than the one of this machine."""
     return "://" in path
+
+
+def _check_replaced(path: str) -> None:
+    """Raises InputError where something else than an index would be replaced; files elsewhere are not looked at."""
+    if is_url(path) or not os.path.exists(path):
+        return
+    if not os.path.isfile(path):
+        raise InputError(f"{path} is no plain file; an index is one: name another")
+    try:
+        if os.path.getsize(path):
+            store.read(path)
+    except NotAnIndexError:
+        raise InputError(f"{path} exists and is no index; it is left as it is: remove it or name another") from None
+    except FormatError:
+        pass  # a damaged or a newer index may be replaced
 
 
 def match_local(pattern: str) -> list[str]:
@@ -99,7 +115,7 @@ class Output(str):
         return f"{folder}{slash}.{name.replace('*', '')}{suffix}"
 
     def check(self, files: Files, shards: int) -> None:
-        """Raises InputError, before the work, where shards of this name cannot be told from others."""
+        """Raises InputError, before the work, where shards cannot be written, or would replace or mix with others."""
         stars = self.count("*")
         if stars > 1 or "?" in self or "[" in self:
             raise InputError(
@@ -114,6 +130,8 @@ class Output(str):
             raise InputError(f"there is no folder {folder!r} to write {str(self)!r} to; make it first")
         before, _, after = self.partition("*")
         written = {self.shard(number, shards) for number in range(shards)}
+        for path in sorted(written):
+            _check_replaced(path)
         for path in files.match(self) if stars else ():
             middle = path[len(before) : len(path) - len(after)]
             if OF.fullmatch(middle) and path not in written:
