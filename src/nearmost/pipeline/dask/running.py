@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import operator
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -122,6 +123,7 @@ def _client(cluster: str | Client | None, workers: int) -> Iterator[Any]:
                 processes=True,
                 dashboard_address=None,
                 host="127.0.0.1",
+                silence_logs=logging.ERROR,
             ) as local,
             Client(local) as client,
         ):
