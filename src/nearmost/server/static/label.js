@@ -136,7 +136,6 @@ for (const [id, work] of Object.entries({ back: () => move(-1), skip: () => move
 by("by").addEventListener("change", more);
 by("line").addEventListener("change", more);
 by("hide").addEventListener("change", show);
-task.labels.forEach((label, number) => label.hotkey && key(label.hotkey, label.name, () => answer(number)));
 key("j", "next record", () => move(1));
 key("k", "back", () => move(-1));
 key("0", "no label", clear);
@@ -144,6 +143,7 @@ key("u", "undo", undo);
 key("v", "hide or show votes", () => by("hide").click());
 key("m", "similar ones", similar);
 key("c", "comment", comment);
+task.labels.forEach((label, number) => label.hotkey && key(label.hotkey, label.name, () => answer(number))); // these win
 if (asked.get("query") != null) {
   by("by").value = "query";
   by("line").value = asked.get("query");

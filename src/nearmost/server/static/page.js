@@ -100,9 +100,9 @@ document.addEventListener("keydown", (event) => {
     leading = false;
     if (pages[event.key]) return void goTo(pages[event.key]);
   }
-  if (event.key === "g") return void (leading = true);
-  if (event.key === "?") return void showKeys();
   const found = keys.get(event.key);
+  if (event.key === "g" && !found) return void (leading = true);
+  if (event.key === "?") return void showKeys();
   if (found) {
     event.preventDefault();
     found.work();
