@@ -66,7 +66,7 @@ def browse(
         page = project.browse(query, task=task, order=order, offset=offset, limit=n)
         if save is not None:
             project.save_slice(save, query, static=static, task=task)
-        shown_records(project, [(number, None) for number in page.ids], page.total, as_json)
+        _show(project, [(number, None) for number in page.ids], page.total, as_json)
 
 
 def annotate(
@@ -126,11 +126,10 @@ def similar(
         raise CycloptsError(msg="say a record's KEY, or --text TEXT.")
     with Project.open(folder) as project:
         found = project.similar(key, text=text, n=n)
-        shown_records(project, [*found], len(found), as_json)
+        _show(project, [*found], len(found), as_json)
 
 
-def shown_records(project: Project, found: list[tuple[int, float | None]], total: int, as_json: bool) -> None:
-    """Prints records, with scores where there are any."""
+def _show(project: Project, found: list[tuple[int, float | None]], total: int, as_json: bool) -> None:
     records = project.records(number for number, _ in found)
     texts = [name for name, kind in project.attributes.items() if kind == "text" and [name] != project.key]
     shown: list[dict[str, Any]] = [
