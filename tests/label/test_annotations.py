@@ -59,6 +59,30 @@ def test_a_span_whose_text_changes_is_dropped_and_others_stay(project):
     project.annotate_span("Marks", 0, 18, 28, "Sports")
     project.add_records([{"id": "n0", "title": "Cup final goes to penalties"}])
     assert project.manual_spans("Marks") == [Span(0, 0, 3, "Sports")]
+    assert project.history(1)[0].action == "add_records"
+    assert [event.action for event in project.history(3) if event.undoable] == ["annotate_span"]
+
+
+def test_no_spans_is_an_answer_and_the_same_answer_twice_is_one_change(project):
+    project.annotate_span("Marks", 0, 0, 3, "Sports")
+    project.annotate_span("Marks", 0, 0, 3, "Sports")
+    project.annotate("Marks", 0, [])
+    project.annotate("Marks", 1, [])
+    assert project.manual_spans("Marks") == []
+    assert project.browse("label:any", task="Marks").ids == [0, 1]
+    assert not (project.folder / "lookups" / "Sports.txt").read_text()
+    project.annotate_span("Marks", 1, 16, 19, "Money")
+    assert project.annotations(1)[0].label == "Money"
+    project.annotate("Marks", 1, None)
+    project.undo()
+    project.undo()
+    assert project.annotations(1)[0].label is None
+    project.undo()
+    project.undo()
+    assert project.manual_spans("Marks") == [Span(0, 0, 3, "Sports")]
+    project.undo()
+    with pytest.raises(nearmost.InputError, match="nothing to undo"):
+        project.undo()
 
 
 def test_spans_feed_the_lookup_list_of_their_label_and_undo_takes_that_back(project):

@@ -57,12 +57,13 @@ def annotate(
     """Says which label a record has; None takes back what this author said.
 
     For a task of several labels, ``label`` is all of them; an empty list says that none is right. An author's answer
-    replaces the one before. ``gold=True`` makes it the one that counts, whatever others say.
+    replaces the one before. ``gold=True`` makes it the one that counts, whatever others say. Where spans are labelled,
+    an empty list says that there are none, and None takes back all that this author marked.
     """
     about = task(project, task_name)
-    if about.kind == "span":
-        raise InputError(f"task {about.name!r} labels spans; say where with project.annotate_span")
     names = [] if label is None else [label] if isinstance(label, str) else list(label)
+    if about.kind == "span" and names:
+        raise InputError(f"task {about.name!r} labels spans; say where with project.annotate_span")
     if about.kind == "class" and label is not None and len(names) != 1:
         raise InputError(f"task {about.name!r} wants one label, and got {len(names)}: {', '.join(names) or 'none'}")
     ids: list[int | None] = [about.label(name).id for name in dict.fromkeys(names)]
@@ -104,7 +105,10 @@ def annotate_span(
         raise InputError(f"the span {start}:{end} is not within {about.attribute!r}, which has {len(text)} characters")
     with project.database.writing():
         before = _rows(project, about, number)
-        kept = [row for row in before if row[0] != author or row[2] is None or row[3] <= start or row[2] >= end]  # type: ignore[operator]
+        apart = [
+            row for row in before if row[2] is not None and row[3] is not None and (row[3] <= start or row[2] >= end)
+        ]
+        kept = [row for row in before if row[0] != author or row in apart]
         if gold:
             kept = [(*row[:4], int(row[0] == author), row[5]) for row in kept]
         starred = gold or any(row[0] == author and row[4] for row in before)
@@ -240,14 +244,17 @@ def _replace(
     what: dict[str, Any],
     author: str,
 ) -> None:
-    if action == "annotate_span":
+    if [row[:5] for row in before] == [row[:5] for row in after]:
+        return
+    dropped = action == "drop_spans"  # their text is gone, and undo could not bring it back
+    if about.kind == "span" and not dropped:
         _harvest(project, about, record, before, after)
     put(project, about, {record: after})
     key = project.database.value("SELECT key FROM record WHERE id = ?", (record,))
     state = {"task": about.id, "record": record}
     journal.note(
         project, action, {"record": key, **what}, author=author,
-        before={**state, "rows": before}, after={**state, "rows": after},
+        before=None if dropped else {**state, "rows": before}, after={**state, "rows": after},
     )  # fmt: skip
 
 

@@ -9,7 +9,6 @@ from nearmost.label.opened import Opened
 RESTORERS: dict[str, journal.Restore] = {
     "annotate": by_hand.restore,
     "annotate_span": by_hand.restore,
-    "drop_spans": by_hand.restore,
     "comment": comments.restore,
     "delete_records": records.restore_deleted,
     "save_lookup": terms.restore,
