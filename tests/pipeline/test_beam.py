@@ -355,7 +355,7 @@ def test_two_worker_processes_give_the_keys_and_answers_of_one_machine(tmp_path)
 
 
 def test_after_a_worker_is_killed_no_partial_shard_is_seen_and_the_next_run_is_whole(tmp_path, patience):
-    write_tsv(tmp_path / "a.tsv", sentences(20_000))
+    write_tsv(tmp_path / "a.tsv", sentences(4000))
     command = [*COMMAND, str(tmp_path / "a.tsv"), "-o", str(tmp_path / "out-*.nearmost"), "--shards", "2"]
     with subprocess.Popen([*command, "--workers", "2"], stderr=subprocess.PIPE, text=True) as running:
         os.kill(worker_of(running.pid, patience(60)), signal.SIGKILL)
@@ -365,7 +365,18 @@ def test_after_a_worker_is_killed_no_partial_shard_is_seen_and_the_next_run_is_w
     assert "has died" in errors
     assert [path.name for path in tmp_path.iterdir()] == ["a.tsv"]
     assert subprocess.run([*command, "--workers", "1"], capture_output=True, check=False).returncode == 0
-    assert len(opened(sorted(tmp_path.glob("out-*.nearmost")))) == 20_000
+    assert len(opened(sorted(tmp_path.glob("out-*.nearmost")))) == 4000
+
+
+def test_ctrl_c_ends_a_run_of_several_processes(tmp_path, patience):
+    write_tsv(tmp_path / "a.tsv", sentences(4000))
+    command = [*COMMAND, str(tmp_path / "a.tsv"), "-o", str(tmp_path / "out-*.nearmost"), "--shards", "2"]
+    with subprocess.Popen([*command, "--workers", "2"], stderr=subprocess.PIPE, text=True) as running:
+        worker_of(running.pid, patience(60))
+        running.send_signal(signal.SIGINT)
+        errors = running.communicate(timeout=patience(30))[1]
+    assert running.returncode == 130, errors
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tsv"]
 
 
 def worker_of(parent: int, patience: float) -> int:

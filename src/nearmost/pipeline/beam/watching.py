@@ -26,12 +26,16 @@ class _Lost(BaseException):  # whoever waits for the worker must not catch it
 
 @contextmanager
 def watching() -> Iterator[None]:
-    """While the block runs in the main thread, the death of a local worker process ends it with a PipelineError."""
+    """While the block runs in the main thread, the death of a local worker process ends it with a PipelineError.
+
+    Ctrl-C ends the workers first, for whose own end the runner would wait.
+    """
     main = threading.main_thread()
     if threading.current_thread() is not main:
         yield
         return
-    lost, over = threading.Event(), threading.Event()
+    lost, over, stopped = threading.Event(), threading.Event(), threading.Event()
+    before, interrupted = threading.excepthook, signal.getsignal(signal.SIGINT)
 
     def told(raised: threading.ExceptHookArgs) -> None:
         if raised.thread is None or raised.thread.name != WORKER:
@@ -51,11 +55,20 @@ def watching() -> Iterator[None]:
         if not over.is_set():
             raise _Lost
 
-    before, threading.excepthook = threading.excepthook, told
+    def stop(*_: object) -> None:
+        stopped.set()
+        end_workers()
+        raise KeyboardInterrupt
+
+    threading.excepthook = told
     handler = signal.signal(signal.SIGUSR1, give_up)
+    if interrupted is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, stop)
     try:
         yield
     except (_Lost, Exception) as error:
+        if stopped.is_set():
+            raise KeyboardInterrupt from None
         if lost.is_set():
             raise PipelineError(
                 "a worker process of Beam's DirectRunner has died, which that runner does not survive: start again; "
@@ -66,6 +79,7 @@ def watching() -> Iterator[None]:
         over.set()
         threading.excepthook = before
         signal.signal(signal.SIGUSR1, handler)
+        signal.signal(signal.SIGINT, interrupted)
 
 
 def end_workers() -> None:
