@@ -186,7 +186,7 @@ def _of_task(project: Opened, about: Task) -> list[HeuristicInfo]:
     folder = project.folder / heuristics.FOLDER / about.name
     paths = {path.stem: path for path in sorted(folder.iterdir()) if _is_ours(path)} if folder.is_dir() else {}
     rows = {each.name: each for each in runs.heuristics(project, about)}
-    history = runs.runs(project, about.name, n=1 << 30)
+    history = runs.standing_runs(project, about)
     current = {each.heuristic: each for each in history if each.current}
     latest = {each.heuristic: each for each in reversed(history)}
     infos = []

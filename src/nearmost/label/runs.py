@@ -179,6 +179,19 @@ def runs(project: Opened, task_name: str, name: str | None = None, n: int = 20) 
     return [Run(*row) for row in rows]
 
 
+def standing_runs(project: Opened, task_name: str | Task) -> list[Run]:
+    """Of each heuristic of a task the latest run and the one whose votes count, the latest first."""
+    about = task(project, task_name)
+    rows = project.database.rows(
+        "SELECT r.id, h.name, r.fingerprint, r.started, r.seconds, r.status, r.n_votes, r.error, r.log,"
+        " r.id IS h.run_id"
+        " FROM run r JOIN heuristic h ON h.id = r.heuristic_id WHERE h.task_id = ? AND"
+        " (r.id = h.run_id OR r.id = (SELECT max(id) FROM run WHERE heuristic_id = h.id)) ORDER BY r.id DESC",
+        (about.id,),
+    )
+    return [Run(*row) for row in rows]
+
+
 def current_run(project: Opened, task_name: str, name: str) -> Run | None:
     """The run whose votes count, or None where there is none yet."""
     return next((each for each in runs(project, task_name, name, 1 << 30) if each.current), None)
