@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nearmost.errors import InputError
+from nearmost.errors import InputError, NearmostError
 from nearmost.label import annotations as by_hand
 from nearmost.label import journal, lookups, records, runs, tasks, vectors, weak
 from nearmost.label.archives import Archive
@@ -65,7 +66,9 @@ def add_all(project: Opened, document: Mapping[str, Any], name: str) -> None:
     try:
         with project.database.writing():
             _Snapshot(project, document).add()
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
+    except NearmostError:
+        raise
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError, sqlite3.Error) as error:
         what = f"lacks {error}" if isinstance(error, KeyError) else f"is not built as refinery builds it ({error})"
         raise InputError(f"{name}: {what}; export the project from refinery again") from error
 
