@@ -43,6 +43,20 @@ def test_a_record_is_labelled_found_and_taken_back(folder, capsys):
         assert (project.manual("Topic") == -1).all()
 
 
+def test_what_was_done_said_and_saved_is_shown(folder, capsys):
+    run(capsys, "browse", folder, "oil", "--save", "oils", "--static")
+    run(capsys, "comment", folder, "record:2", "crude or olive?", "--author", "ada")
+    assert json.loads(run(capsys, "comment", folder, "--json")[1])[0]["body"] == "crude or olive?"
+    assert run(capsys, "comment", folder, "record:2")[1].splitlines()[1].endswith("crude or olive?")
+    assert json.loads(run(capsys, "slices", folder, "--json")[1]) == [
+        {"slice": "oils", "records": 2, "static": True, "line": "oil"}
+    ]
+    assert run(capsys, "slices", folder, "--delete", "oils")[1].split() == ["slice", "records", "static", "line"]
+    events = json.loads(run(capsys, "history", folder, "--json")[1])
+    assert [each["action"] for each in events][:3] == ["delete_slice", "comment", "save_slice"]
+    assert "ada" in run(capsys, "history", folder, "-n", "2")[1].splitlines()[2]
+
+
 def test_spans_and_several_labels_are_told_on_the_command_line_too(folder, capsys):
     run(capsys, "task", folder, "Marks", "Thing", "--kind", "span", "--attribute", "title")
     run(capsys, "task", folder, "Tone", "good,bad", "--kind", "multi")
@@ -89,6 +103,11 @@ def test_code_runs_after_it_was_approved_and_lists_show_their_terms(folder, tmp_
     status, out, _ = run(capsys, "run", folder, "--json")
     assert (status, json.loads(out)[0]["n_votes"]) == (0, 2)
     assert json.loads(run(capsys, "browse", folder, "hit:oil", "--json")[1])["total"] == 2
+    shown = json.loads(run(capsys, "preview", folder, "oil", "-n", "3", "--json")[1])
+    assert sorted((one["key"], [vote[0] for vote in one["votes"]]) for one in shown) == [
+        ("1", []), ("2", ["World"]), ("3", ["World"]),
+    ]  # fmt: skip
+    assert run(capsys, "preview", folder, "oil", "-n", "3")[1].count("World") == 2
     assert "no" in run(capsys, "heuristics", folder, "--off", "oil")[1].splitlines()[1].split()
     assert run(capsys, "run", folder, "--stale")[1].splitlines() == ["task  heuristic  status  votes  seconds  error"]
 

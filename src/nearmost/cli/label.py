@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
-from nearmost.cli import label_records, label_votes, label_weak
+from nearmost.cli import label_notes, label_records, label_votes, label_weak
 from nearmost.cli.options import Json, Threads
 from nearmost.cli.output import print_facts, print_json
 from nearmost.cli.steps import step
@@ -252,6 +252,10 @@ for verb, name, arguments, examples in (
     (label_records.similar, "similar", "PROJECT KEY [OPTIONS]", label_records.SIMILAR),
     (label_records.annotate, "annotate", "PROJECT TASK KEY LABEL [OPTIONS]", label_records.ANNOTATE),
     (label_records.undo, "undo", "PROJECT [OPTIONS]", label_records.UNDO),
+    (label_notes.history, "history", "PROJECT [OPTIONS]", label_notes.HISTORY),
+    (label_notes.comment, "comment", "PROJECT [TARGET [TEXT]] [OPTIONS]", label_notes.COMMENT),
+    (label_notes.slices, "slices", "PROJECT [OPTIONS]", label_notes.SLICES),
+    (label_votes.preview, "preview", "PROJECT NAME [OPTIONS]", label_votes.PREVIEW),
     (label_votes.heuristics, "heuristics", "PROJECT [OPTIONS]", label_votes.HEURISTICS),
     (label_votes.approve, "approve", "PROJECT TASK NAME... [OPTIONS]", label_votes.APPROVE),
     (label_votes.terms, "terms", "PROJECT [LIST] [OPTIONS]", label_votes.TERMS),

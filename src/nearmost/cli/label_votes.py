@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import CycloptsError, Parameter
 
@@ -27,6 +27,11 @@ Examples:
   nearmost label run news
   nearmost label run news sport_lookup
   nearmost label run news --stale
+"""
+PREVIEW = """\
+Examples:
+  nearmost label preview news sport_lookup
+  nearmost label preview news sport_lookup --on conflicts -n 5
 """
 TERMS = """\
 Examples:
@@ -141,6 +146,34 @@ def run(
         if missing:
             note(f"not isolated: this system could not keep the code from {', '.join(missing)}")
     return 1 if any(each.status != "done" for each in reports) else 0
+
+
+def preview(
+    folder: Folder,
+    name: Annotated[str, Parameter(name="NAME", help="A heuristic.")],
+    /,
+    *,
+    task: TaskName = None,
+    on: Annotated[
+        Literal["random", "conflicts"], Parameter(help="Records by chance, or those on which heuristics differ.")
+    ] = "random",
+    n: Annotated[int, Parameter(name="-n", metavar="N", help="How many.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """Show what a heuristic says of some records; nothing is kept."""
+    from nearmost.label import Project
+
+    with Project.open(folder) as project:
+        found = project.preview(project.task(task).name, name, n, on=on)
+        texts = [
+            " ".join(str(value) for value in one.record.values.values() if isinstance(value, str)) for one in found
+        ]
+    said = [", ".join(vote[0] for vote in one.votes) or one.error or "" for one in found]
+    if as_json:
+        print_json([{"key": one.record.key, "votes": one.votes, "error": one.error} for one in found])
+    else:
+        rows = [[one.record.key, vote, text] for one, vote, text in zip(found, said, texts, strict=True)]
+        print_table(["key", "vote", "text"], rows)
 
 
 def terms(
