@@ -21,10 +21,13 @@ class Classifier(Protocol):
 
     classes_: Any
 
-    def fit(self, X: Any, y: Any) -> Any:
+    def fit(self, vectors: Any, labels: Any, /) -> Any:
         """Learns."""
 
-    def predict_proba(self, X: Any) -> Any:
+    def predict(self, vectors: Any, /) -> Any:
+        """Labels."""
+
+    def predict_proba(self, vectors: Any, /) -> Any:
         """Probabilities, a column for each of ``classes_``."""
 
 
@@ -51,9 +54,12 @@ class CrossFitted:
         return np.where(speaks, best, np.int16(ABSTAIN)), np.where(speaks, sure, np.float32(0))
 
 
-def logistic_regression(seed: int = 0) -> Classifier:
-    """The learner to begin with: every class weighs the same, however few of its records are labelled."""
-    made: Classifier = LogisticRegression(C=3.0, class_weight="balanced", max_iter=1000, random_state=seed)
+def logistic_regression(seed: int = 0, *, freedom: float = 3.0) -> Classifier:
+    """The learner to begin with: every class weighs the same, however few of its records are labelled.
+
+    ``freedom`` is scikit-learn's C.
+    """
+    made: Classifier = LogisticRegression(C=freedom, class_weight="balanced", max_iter=1000, random_state=seed)
     return made
 
 
@@ -83,12 +89,15 @@ def cross_fit(
 
 
 def end_model(
-    vectors: NDArray[np.floating], manual: Labels, weak: WeakLabels, *, least: float = 0.7, seed: int = 0
+    vectors: NDArray[np.floating], manual: Labels, weak: WeakLabels, *, least: float = 0.5, seed: int = 0
 ) -> Classifier:
-    """A classifier of vectors fitted to the manual labels, and to weak ones of at least this confidence."""
+    """A classifier of vectors fitted to the manual labels, and to weak ones of at least this confidence.
+
+    Labels being many now, and some of them wrong, it is held tighter than one that learns from the manual ones alone.
+    """
     labels = np.where(manual != ABSTAIN, manual, np.where(weak.confidence >= least, weak.labels, ABSTAIN))
     rows = np.flatnonzero(labels != ABSTAIN)
-    model = logistic_regression(seed)
+    model = logistic_regression(seed, freedom=1.0)
     model.fit(vectors[rows], labels[rows])
     return model
 

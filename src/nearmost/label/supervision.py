@@ -49,7 +49,8 @@ def supervise(
 ) -> Supervision:
     """Weak supervision by this model; ``options`` are those of its ``fit``.
 
-    With a neighbourhood, ``bayes`` lets ``share`` of what neighbours are thought to be flow into every record; its
+    With a neighbourhood, ``bayes`` lets ``share`` of what neighbours are thought to be flow into every record, unless
+    there are learners and none of them has ``copies``: then nobody could tell how much of it is honest. Its
     confidence is then calibrated on the labelled records, each judged by a model that knows neither its label nor
     those of its fold.
     """
@@ -66,7 +67,7 @@ def supervise(
     if enough and (known != ABSTAIN).any():
         cases += [fit(_without(votes, known, f), labels, model, **options).predict() for f, labels in enumerate(hidden)]
     before = cases[0]
-    if model in PROBABILISTIC and neighborhood is not None:
+    if model in PROBABILISTIC and neighborhood is not None and _may_spread(votes):
         cases = _spread(cases, [known, *hidden][: len(cases)], neighborhood, share)
     held_out = _by_fold(cases[1:], folds, known)
     temperature, weak = 1.0, cases[0]
@@ -99,10 +100,21 @@ def quality(weak: WeakLabels, manual: Labels) -> dict[str, Any]:
 
 
 def _without(votes: Votes, known: Labels, fold: int) -> Votes:
-    """The votes of learners that have not seen this fold; on labelled records they are out of fold as they are."""
+    """The votes of learners that have not seen this fold; on labelled records they are out of fold as they are.
+
+    A learner without copies is taken to think of other records what those with copies think on average.
+    """
+    if not votes.copies:
+        return votes
     unseen = (known == ABSTAIN)[:, None]
-    soft = {name: np.where(unseen, votes.copies[name][fold], votes.soft[name]) for name in votes.copies}
-    return replace(votes, soft={**votes.soft, **soft})
+    usual = np.mean([rows[fold] for rows in votes.copies.values()], axis=0)
+    copies = {name: votes.copies[name][fold] if name in votes.copies else usual for name in votes.soft}
+    return replace(votes, soft={name: np.where(unseen, copies[name], rows) for name, rows in votes.soft.items()})
+
+
+def _may_spread(votes: Votes) -> bool:
+    """Whether labelled records can be kept from hearing their own label from neighbours, told by a learner."""
+    return bool(votes.copies) or not votes.soft
 
 
 def _spread(cases: list[WeakLabels], known: list[Labels], near: Neighborhood, share: float) -> list[WeakLabels]:
