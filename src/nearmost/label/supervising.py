@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from nearmost.errors import InputError, MissingExtraError
 from nearmost.label import queue as queues
 from nearmost.label import runs, weak
-from nearmost.label.annotations import manual, manual_multi
+from nearmost.label.annotations import manual, manual_multi, manual_spans
 from nearmost.label.confusion import Confusion
 from nearmost.label.confusion import confusion as confused
 from nearmost.label.database import now
 from nearmost.label.multi import question, supervise_each
 from nearmost.label.neighborhood import Neighborhood
 from nearmost.label.opened import Opened, n_rows, record_id
+from nearmost.label.spans import SpanVote, merge_spans
 from nearmost.label.statistics import HeuristicStatistics, statistics
 from nearmost.label.supervision import quality
 from nearmost.label.supervision import supervise as supervised
@@ -57,11 +58,14 @@ def supervise(
     ``model``: "bayes", "weak_nlp", "majority" or "dawid_skene", whose ``options`` follow. ``learner=True`` lets "bayes"
     begin with a classifier of the records' vectors, where there are any. The run's ``metrics`` tell how good weak
     labels are where somebody knows better, each record judged by a model that did not see its label, and beside it the
-    same of that classifier alone: ``manual_only``.
+    same of that classifier alone: ``manual_only``. Spans are merged as refinery does, whatever the ``model``: see
+    ``spans.merge_spans``.
     """
     about = task(project, task_name)
     if about.kind == "multi":
         return _supervise_multi(project, about, model, options)
+    if about.kind == "span":
+        return _supervise_spans(project, about, options)
     known = manual(project, about.name)
     votes, beside = _with_learner(project, votes_of(project, about.name), known, learner and model == "bayes")
     found = supervised(votes, known, model=model, neighborhood=_near(project, model), **options)
@@ -172,6 +176,28 @@ def _supervise_multi(project: Opened, about: Task, model: str, options: dict[str
     metrics = {"accuracy": float((found.labels[judged] == labels[judged]).mean()) if judged.any() else None}
     return weak.save_weak(
         project, about.name, found.labels, found.confidence, model=model, options=options, metrics=metrics
+    )
+
+
+def _supervise_spans(project: Opened, about: Task, options: dict[str, Any]) -> weak.WeakRun:
+    rows = runs.vote_rows(project, about, enabled=True)
+    columns = (rows.heuristic, rows.record, rows.start, rows.end, rows.label, rows.confidence)
+    votes = [
+        SpanVote(rows.names[who], record, start, end, label, sure)
+        for who, record, start, end, label, sure in zip(*(column.tolist() for column in columns), strict=True)
+        if 0 <= start < end
+    ]
+    known = [
+        (each.record, each.start, each.end, about.number(each.label)) for each in manual_spans(project, about.name)
+    ]
+    found = merge_spans(votes, known, np.flatnonzero(_answered(project, about)).tolist(), **options)
+    spans = [
+        weak.WeakSpan(each.record, each.start, each.end, about.names[each.label], each.confidence) for each in found
+    ]
+    empty = np.empty(0)
+    metrics = {"n_spans": len(spans)}
+    return weak.save_weak(
+        project, about.name, empty, empty, model="weak_nlp", options=options, metrics=metrics, spans=spans
     )
 
 
