@@ -32,7 +32,7 @@ from nearmost.label.folds import N_FOLDS, fold_of
 from nearmost.label.models import fit
 from nearmost.label.neighborhood import Neighborhood
 from nearmost.label.supervision import supervise
-from nearmost.label.threshold import pick_threshold
+from nearmost.label.threshold import TRUST, pick_threshold
 from nearmost.label.votes import ABSTAIN, Votes, WeakLabels
 from results import ROOT, write
 
@@ -103,10 +103,10 @@ def main() -> None:
                 ours = supervise(votes, manual, neighborhood=near)
                 took = time.process_time() - begun
                 judge = Judge(vectors, truth, manual, rest, held, base)
-                threshold = pick_threshold(ours.held_out, manual, ours.weak, precision=0.9)
+                threshold = pick_threshold(ours.held_out, manual, ours.weak, precision=0.9, trust=TRUST)
                 kept = rest[ours.weak.confidence[rest] >= threshold.confidence]
                 row = judge.figures(ours.weak) | {
-                    "picked_precision": float((ours.weak.labels[kept] == truth[kept]).mean()) if len(kept) else 0.0,
+                    "picked_precision": float((ours.weak.labels[kept] == truth[kept]).mean()) if len(kept) else np.nan,
                     "picked_coverage": len(kept) / len(rest),
                     "seconds": took,
                 }
@@ -254,7 +254,7 @@ def snorkel(python: str, tables: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def mean(rows: list[dict[str, float]], name: str) -> float:
-    return float(np.mean([row[name] for row in rows]))
+    return float(np.nanmean([row[name] for row in rows]))
 
 
 def show(found: dict[str, list[dict[str, float]]]) -> None:

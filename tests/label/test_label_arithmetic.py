@@ -195,6 +195,13 @@ def test_the_threshold_is_the_lowest_that_is_precise_enough():
     one = pick_threshold(held, truth, held, precision=0.8, label=1)
     assert one.confidence == np.inf
     assert one.kept == 0
+    unlucky = WeakLabels(np.where(np.arange(400) == confidence.argmax(), 1, labels), confidence)
+    trusting = pick_threshold(unlucky, truth, held, precision=0.8, trust=50)
+    at_all = [(unlucky.labels[confidence >= at] == 0).sum() for at in np.unique(confidence)]
+    of_all = [(confidence >= at).sum() for at in np.unique(confidence)]
+    mean = [confidence[confidence >= at].mean() for at in np.unique(confidence)]
+    fine = (np.array(at_all) + 50 * np.array(mean)) / (np.array(of_all) + 50) >= 0.8
+    assert trusting.confidence == np.unique(confidence)[fine & (np.array(of_all) >= 5)].min()
     with pytest.raises(InputError, match=r"precision is 1\.5"):
         pick_threshold(held, truth, held, precision=1.5)
 

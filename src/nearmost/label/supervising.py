@@ -20,10 +20,10 @@ from nearmost.label.neighborhood import Neighborhood
 from nearmost.label.opened import Opened, n_rows, record_id
 from nearmost.label.spans import SpanVote, merge_spans
 from nearmost.label.statistics import HeuristicStatistics, statistics
-from nearmost.label.supervision import quality
+from nearmost.label.supervision import PROBABILISTIC, quality
 from nearmost.label.supervision import supervise as supervised
 from nearmost.label.tasks import ABSTAIN, Task, task
-from nearmost.label.threshold import Threshold, pick_threshold
+from nearmost.label.threshold import TRUST, Threshold, pick_threshold
 from nearmost.label.vectors import FILE, index
 from nearmost.label.votes import Labels, Votes, WeakLabels
 
@@ -109,7 +109,9 @@ def threshold(
     about = _of_class(project, task_name)
     held, known, rows = _held_out(project, about)
     number = None if label is None else about.number(label)
-    return pick_threshold(held, known, _weak_labels(rows), precision=precision, label=number)
+    last = weak.weak_run(project, about.name)
+    trust = TRUST if last is not None and last.model in PROBABILISTIC else 0.0
+    return pick_threshold(held, known, _weak_labels(rows), precision=precision, label=number, trust=trust)
 
 
 def confusion(project: Opened, task_name: str | None = None) -> Confusion:

@@ -13,6 +13,9 @@ from nearmost.label.tasks import ABSTAIN
 from nearmost.label.votes import Labels, WeakLabels
 
 LEAST = 5
+TRUST = 50.0
+"""Labelled records that calibrated confidence counts as: with them the picked precision strays less, on news by a
+tenth, and the few at the top being wrong does not leave one without a threshold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,13 @@ class Threshold:
 
 
 def pick_threshold(
-    held_out: WeakLabels, manual: Labels, weak: WeakLabels, *, precision: float = 0.9, label: int | None = None
+    held_out: WeakLabels,
+    manual: Labels,
+    weak: WeakLabels,
+    *,
+    precision: float = 0.9,
+    label: int | None = None,
+    trust: float = 0.0,
 ) -> Threshold:
     """The threshold for all labels, or for one.
 
@@ -51,19 +60,30 @@ def pick_threshold(
         judged, counted = judged & (held_out.labels == label), counted & (weak.labels == label)
     confidence = held_out.confidence[judged]
     right = held_out.labels[judged] == manual[judged]
-    at = _lowest(confidence, right, precision)
+    at = _lowest(confidence, right, precision, weak.confidence[counted], trust)
     above = confidence >= at
     good, n = int(right[above].sum()), int(above.sum())
     kept = int((weak.confidence[counted] >= at).sum())
     return Threshold(at, good / n if n else float("nan"), wilson(good, n), kept, n, label)
 
 
-def _lowest(confidence: NDArray[np.float64], right: NDArray[np.bool_], precision: float) -> float:
+def _lowest(
+    confidence: NDArray[np.float64],
+    right: NDArray[np.bool_],
+    precision: float,
+    others: NDArray[np.float64],
+    trust: float,
+) -> float:
     if len(confidence) < LEAST:
         return float("inf")
     order = np.argsort(-confidence, kind="stable")
     sure, good = confidence[order], right[order]
-    precise = np.cumsum(good) / np.arange(1, len(good) + 1)
+    n = np.arange(1, len(good) + 1)
+    falling = np.sort(others)[::-1]
+    kept = np.searchsorted(-falling, -sure, side="right")
+    mean = np.concatenate([[0.0], np.cumsum(falling)])[kept] / np.maximum(kept, 1)
+    weight = np.where(kept > 0, trust, 0.0)
+    precise = (np.cumsum(good) + weight * mean) / (n + weight)
     last = np.append(sure[1:] < sure[:-1], True)  # records of equal confidence go together
-    places = np.flatnonzero(last & (precise >= precision) & (np.arange(1, len(good) + 1) >= LEAST))
+    places = np.flatnonzero(last & (precise >= precision) & (n >= LEAST))
     return float(sure[places[-1]]) if len(places) else float("inf")
