@@ -75,6 +75,11 @@ class Projection:
         """Columns of the rows that it gives; 0 where it gives as many as it takes."""
         return self.dim_of(0)
 
+    @property
+    def learned(self) -> bool:
+        """Whether a step was trained: it says anew what is near, and does not stand in for full rows, as others do."""
+        return any(kind in LEARNED for kind, _ in self.steps)
+
     def dim_of(self, dim: int) -> int:
         """Columns that come of rows with ``dim``, 0 where that is not known. Raises ShapeError where it takes none."""
         for kind, arrays in self.steps:
@@ -230,6 +235,8 @@ KINDS = {
     "unit": _Kind(("length",), (), _unit, lambda arrays: (0, 0)),
 }
 """What a step may be."""
+LEARNED = ("linear", "skip", "gated", "mlp")
+"""Those that training makes."""
 
 
 def _checked(kind: str, arrays: Arrays) -> dict[str, NDArray[Any]]:

@@ -53,7 +53,9 @@ def search(
     candidates = k + (own is not None)
     projected = parts.projected
     full = projected is not None and projected.full is not None and queries.shape[1] == projected.dim_in
-    if full:
+    if full and rescore is None and projected is not None and projected.projection.learned:
+        rescore = 0  # full rows would put back the order that training changed
+    if full and rescore != 0:
         candidates = max(candidates, CANDIDATES * k if rescore is None else whole(rescore, "rescore", 0))
     found = parts.packed.search(
         parts.placed(queries, n_threads),

@@ -101,6 +101,26 @@ def test_labels_may_be_unsure_held_out_and_validated_elsewhere(run, files, tmp_p
     assert (wrong.status, "no row has this label; there are sea, sky, soil" in wrong.err) == (1, True)
 
 
+def test_what_labelling_exported_goes_straight_in(run, files, tmp_path):
+    """Labels by hand count in full, weak ones by their confidence, and rows without either are left out."""
+    records = [json.loads(line) for line in (files / "train.jsonl").read_text().splitlines()]
+    with (tmp_path / "exported.jsonl").open("w") as exported, (tmp_path / "plain.jsonl").open("w") as plain:
+        for number, one in enumerate(records):
+            manual, weak = (one["label"], None) if number % 4 == 0 else (None, one["label"] if number % 4 < 3 else None)
+            sure = None if weak is None else f"{one['sure']:.4f}"
+            row = {"text": one["text"], "__Topic__MANUAL": manual, "__Topic__WEAK_SUPERVISION": weak}
+            exported.write(json.dumps({**row, "__Topic__WEAK_SUPERVISION__confidence": sure}) + "\n")
+            told = {"text": one["text"], "label": manual or weak, "sure": 1 if manual else one["sure"] if weak else 0}
+            plain.write(json.dumps(told) + "\n")
+    options = ["--encoder-of", files / "all.nearmost", "--epochs", "3"]
+    assert (
+        run("finetune", tmp_path / "exported.jsonl", "--task", "Topic", *options, "-o", tmp_path / "e.head").status == 0
+    )
+    told = run("finetune", tmp_path / "plain.jsonl", "--confidence", "sure", *options, "-o", tmp_path / "p.head")
+    assert told.status == 0
+    assert (tmp_path / "e.head").read_bytes() == (tmp_path / "p.head").read_bytes()
+
+
 def test_pairs_of_texts_are_two_columns(run, files, tmp_path):
     rng = np.random.default_rng(1)
     lines = ["question,answer"]

@@ -85,6 +85,21 @@ def test_an_index_refitted_with_a_head_finds_more_of_the_group(data):
     assert better.search(others[3], 1).ids.tolist() == [3]  # the query goes through the head too
 
 
+def test_the_full_rows_that_an_index_keeps_do_not_undo_the_head(data, tmp_path):
+    (rows, groups), (others, _) = data
+    head = nm.finetune(rows, groups)
+    wanted = nm.Index.build(head.apply(others)).search(head.apply(others[:50]), 10)
+    nm.Index.build(others).refit(head).save(tmp_path / "kept.nearmost")
+    kept = nm.Index.open(tmp_path / "kept.nearmost")
+    assert kept.search(others[:50], 10).ids.tolist() == wanted.ids.tolist()
+    assert (
+        kept.refit(None).search(others[:50], 10).ids.tolist()
+        == nm.Index.build(others).search(others[:50], 10).ids.tolist()
+    )
+    full = kept.search(others[:50], 10, rescore=len(others)).scores  # who asks for it gets it
+    assert np.allclose(full, nm.Index.build(others).search(others[:50], 10).scores, atol=1e-6)
+
+
 def test_texts_are_encoded_once_and_the_head_fits_their_encoder(data):
     class Counting:
         spec, dim, seen = "counting", 24, 0

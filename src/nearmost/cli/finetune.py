@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 Examples:
   nearmost finetune labelled.jsonl --text text --label label --encoder minilm -o news.head
-  nearmost finetune weak.jsonl --label topic --confidence sure --valid checked.jsonl -o news.head
+  nearmost finetune exported.jsonl --task Topic --text text -o news.head
   nearmost finetune questions.tsv --text question --other answer -o answers.head
   nearmost index news.jsonl --text text --head news.head -o news.nearmost
   nearmost evaluate test.jsonl --retrieval --text text --head news.head --report news.html
@@ -45,6 +45,13 @@ def finetune(
     label: Annotated[
         str, Parameter(metavar="COL", help="Column of labels; rows where it is empty are left out.")
     ] = "label",
+    task: Annotated[
+        str | None,
+        Parameter(
+            metavar="NAME",
+            help="In place of --label: a task of what nearmost label export wrote: labels by hand, else weak ones.",
+        ),
+    ] = None,
     other: Annotated[
         str | None, Parameter(metavar="COL", help="In place of labels: a column of texts that go with those of --text.")
     ] = None,
@@ -106,9 +113,14 @@ def finetune(
         "head": head, "loss": loss, "dim": dim, "epochs": epochs, "patience": patience, "stop_on": stop_on,
         "hard_negatives": hard_negatives, "memory": memory, "seed": seed, "n_threads": threads,
     }  # fmt: skip
-    columns = [name for name in (other, confidence) if name is not None]
-    corpus = _read(file, text, None if other else label, columns, limit)
+    if task is not None and (other is not None or confidence is not None):
+        raise CycloptsError(msg="--task NAME brings its own labels and confidence; leave --other and --confidence out.")
+    by_task = None if task is None else _columns_of(task)
+    columns = by_task or [name for name in (other, confidence) if name is not None]
+    corpus = _read(file, text, None if other or by_task else label, columns, limit)
     sure = None if confidence is None else _numbers(corpus, confidence)
+    if by_task is not None:
+        corpus, sure = _exported(corpus, by_task)
     history: list[Epoch] = []
     if other is not None:
         if hold_out or not _is_share(valid):
@@ -150,6 +162,23 @@ def _read(path: str, text: str | None, label: str | None, columns: Any, limit: i
 
     with step("reading") as progress:
         return read_corpus(path, text=text, label=label, columns=columns, limit=limit, progress=progress)
+
+
+def _columns_of(task: str) -> list[str]:
+    """What ``nearmost label export`` calls the columns of a task; ATTRIBUTE__TASK for one about an attribute."""
+    stem = task if "__" in task else f"__{task}"
+    return [f"{stem}__{name}" for name in ("MANUAL", "WEAK_SUPERVISION", "WEAK_SUPERVISION__confidence")]
+
+
+def _exported(corpus: Corpus, columns: list[str]) -> tuple[Corpus, list[float]]:
+    """The corpus with each row's label by hand, or else the weak one; and how sure each is: 1, or its confidence."""
+    from nearmost.values import Corpus
+
+    manual, weak, _ = (corpus.columns[name] for name in columns)
+    pairs = [(str(one or ""), str(two or "")) for one, two in zip(manual, weak, strict=True)]
+    confidences = zip(pairs, _numbers(corpus, columns[2]), strict=True)
+    labels = [by_hand or guessed for by_hand, guessed in pairs]
+    return Corpus.of(list(corpus.texts), labels=labels), [1.0 if pair[0] else sure for pair, sure in confidences]
 
 
 def _encoded(texts: list[str], encoder: Encoder, threads: int) -> NDArray[np.float32]:
