@@ -139,7 +139,7 @@ class Index:
         of those come, however few they are among all. ``leave_out``, a row number or key for each query, is the row
         that must not be its neighbor: its own. ``radius`` leaves out what is farther by the metric's own distance.
         ``rescore``: where full rows were kept beside projected ones, so many candidates, 10 k unless given, are scored
-        by them; 0 leaves it be.
+        by them; 0 leaves it be, and so does a head that was trained, unless a number is given.
 
         ``queries`` is one vector (dim,), many (q, dim), one text or a list of texts. One query gives (k,) arrays,
         many give (q, k). Where fewer than k rows exist the rest is -1 and -inf.
