@@ -6,8 +6,8 @@ A project of 7,600 records is drawn from ../shared/data/ag_news/test.json (true 
 supervision before was not sure of). Of each seed's 7,600, 2,000 are held out for the end model, 250 are labelled by
 hand and the other 5,350 are judged. Three sets of rules: the 115 terms of refinery's own sample project, nine keyword
 rules of ours, and lists harvested from the 250 labels. Majority and Snorkel get the rules and the votes, above 0.5, of
-the learner that ours starts from. ``--snorkel`` names a Python that has snorkel (and torch). What was chosen, was
-chosen on seeds 10 to 14 (``--first 10``), not on those that are reported.
+the learner that ours starts from. ``--snorkel`` names a Python that has snorkel (and torch). Settings were
+chosen on seeds from 10 on (``--first 10``), not on those that are reported.
 """
 
 from __future__ import annotations
