@@ -83,7 +83,11 @@ const edit = tried(async (one) => {
   by("source").focus();
 });
 
+let waiting = 0;
+let tryOn = "random";
 const preview = tried(async (on) => {
+  clearTimeout(waiting);
+  tryOn = on;
   const found = await tell("/api/heuristics/preview", { name: editing, source: by("source").value, on });
   by("preview").replaceChildren(
     ...found.records.map((each) => {
@@ -145,6 +149,10 @@ by("add").addEventListener("submit", tried(async (event) => {
   by("term").value = "";
   await openList(lookup);
 }));
+by("source").addEventListener("input", () => {
+  clearTimeout(waiting);
+  waiting = setTimeout(() => preview(tryOn), 1200); // shortly after the last key
+});
 by("source").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) save();
   if (event.key === "Tab" && !event.shiftKey) {
