@@ -93,8 +93,8 @@ def pipeline(
 ) -> None:
     """Build index files at scale, on Apache Beam or Dask.
 
-    The same input gives the same files, whatever the engine and the number of
-    workers. They appear when all of them are done. Search them as one by the
+    The same input gives the same index, whatever the engine and the number of
+    workers. Its files appear when all of them are done. Search them as one by the
     pattern of their names.
     """
     from nearmost.pipeline.plan import Plan
