@@ -26,8 +26,8 @@ class BuildShards(beam.PTransform):  # type: ignore[misc]
     ``output`` is ``headlines-*.nearmost``, whose star becomes ``00003-of-00016``, and ``nearmost.open`` opens by that
     pattern; with one shard it may be a plain name. A key belongs to the shard that its hash says, and the rows of a
     shard stand in the order of the input, so that the same vectors give the same bytes, whatever the runner and the
-    number of workers. All shards are written under other names first, and are renamed when the last of them is there: a worker
-    that dies leaves nothing that could be taken for an index. A shard is built in the memory of one worker.
+    number of workers. All shards are written under other names first, and are renamed when the last of them is there:
+    a worker that dies leaves nothing that could be taken for an index. A shard is built in the memory of one worker.
 
     ``encoder`` (a spec, or the Encoder) is recorded, so that the index answers texts; ``projection`` is the one that
     the rows went through. ``packing`` as in ``Index.build``; two rows with one key are a DuplicateKeyError unless
