@@ -92,6 +92,7 @@ def index_corpus(
         made_of |= {"seed": seed, "on_duplicate": on_duplicate}
 
     def records() -> Iterator[Record]:
+        tell("reading", 0, 0)  # what is waited for may be long in coming
         return iter_records(
             paths, text=text, key=key, limit=limit, encoding=encoding, format=format,
             progress=lambda done, total: tell("reading", done, total),
@@ -110,6 +111,10 @@ def index_corpus(
                     loaded = learned(work, loaded, spec, found, kept, seed)
                     encode.begin(loaded, spec)
                 encode.finish(found.pages)
+        except KeyboardInterrupt:
+            if work.is_new and work.is_bare():
+                work.remove()
+            raise
         except NearmostError:
             if work.is_new and not work.is_worth_keeping():
                 work.remove()

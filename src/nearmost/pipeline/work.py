@@ -104,6 +104,10 @@ class WorkFolder:
         """Whether all was read, and something learned or encoded."""
         return self.file("read").exists() and (bool(self.encoded) or self.file("learned").exists())
 
+    def is_bare(self) -> bool:
+        """Whether not all was read and nothing encoded yet, so that to go on would be to begin."""
+        return not self.file("read").exists() and not self.file("encoded").stat().st_size
+
     def file(self, name: str) -> Path:
         """Where this file of the folder lies."""
         return self.path / name
