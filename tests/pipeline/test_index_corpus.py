@@ -358,8 +358,6 @@ def test_a_damaged_work_folder_is_mended(table, tmp_path, stopped, name, damage)
         path.unlink()
     else:
         path.write_bytes(content if damage == "flip" else content[: len(content) // 2])
-    if (name, damage) == ("lines", "flip"):
-        pytest.skip("line numbers are only for messages")
     nm.index_corpus(str(table), output, encoder="lsa:8", key="id")
     assert output.read_bytes() == in_memory(str(table), tmp_path / "b.nearmost", encoder="lsa:8", key="id")
 
