@@ -33,6 +33,8 @@ LEAST_HELD = 1 / 16
 STEEPEST = 0.2
 """Power of the number of neighbors by which effort falls below one at most: one table alone may tell too much."""
 
+MOST_ASK = (0.95, 10)
+"""Recall and k."""
 MOST_ASKED = 1000
 """Answers of a table that an index keeps from one search to the next."""
 
@@ -79,6 +81,11 @@ class Calibration:
             return None
         found = {at: _reach(steps, recall, parts) for at, steps in self.steps.items()}
         return _between(found, k)
+
+    @property
+    def is_useful(self) -> bool:
+        """Whether a search that asks for what most ask for need not look at every row."""
+        return self.for_recall(*MOST_ASK) is not None
 
     def at(self, effort: int, k: int) -> Step:
         """A step of this effort, with the rows to score that belong to it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +42,15 @@ def pack(
     chosen = _suited(metric, rows, seed, n_threads) if kind == "auto" else kind
     if chosen == "flat":
         return Flat.pack(metric, rows, n_threads=n_threads, progress=progress)
-    make = graph if chosen == "graph" else partition
-    return make(metric, rows, quality=quality, seed=seed, allocate=allocate, n_threads=n_threads, progress=progress)
+    options: dict[str, Any] = {
+        "quality": quality, "seed": seed, "allocate": allocate, "n_threads": n_threads, "progress": progress
+    }  # fmt: skip
+    if chosen == "graph":
+        made = graph(metric, rows, **options)
+        if kind != "auto" or made.calibration.is_useful:
+            return made
+        del made  # its walks lose their way among these rows
+    return partition(metric, rows, **options)
 
 
 def _suited(metric: Metric, rows: Rows, seed: int, n_threads: int) -> Kind:

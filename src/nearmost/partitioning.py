@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ from nearmost.turning import (
     PANEL,
     Floats,
     Frame,
+    Stage,
     axes_sections,
     held_out,
     padded,
@@ -85,17 +86,29 @@ def partition(
     n_threads: int = 0,
     progress: Progress | None = None,
 ) -> Partition:
-    """The rows in a calibrated partition: the same bytes for any number of threads."""
-    n_rows, dim = len(rows), rows.dim
-    recipe = Recipe.of(metric, dim, quality, seed)
+    """The rows in a calibrated partition: the same bytes for any number of threads.
+
+    Its codes leave out what counts little, unless neighbors are then not to be told apart: in that case nothing.
+    """
+    recipe = Recipe.of(metric, rows.dim, quality, seed)
     stage = staged(progress, STAGES)
     frame = Frame.of(metric, rows, stage, n_threads)
-    arrays = frame.arrays
+    made = _partition(frame, recipe, allocate, n_threads, stage)
+    if made.coded < len(frame.mean) and made.calibration.steps and not made.calibration.is_useful:
+        del made
+        made = _partition(frame, replace(recipe, turned=len(frame.mean)), allocate, n_threads, stage)
+    return made
+
+
+def _partition(frame: Frame, recipe: Recipe, allocate: Allocate, n_threads: int, stage: Stage) -> Partition:
+    metric, rows = frame.metric, frame.rows
+    n_rows, dim = len(rows), rows.dim
+    arrays = dict(frame.arrays)
     axes = _axes(frame, recipe, n_threads, stage(2))
     arrays |= {} if axes is None else axes_sections(axes)
     inside, shift, half_squares = frame.turn(axes, allocate=allocate, n_threads=n_threads, progress=stage(3))
     let_go(rows.values)
-    held = held_out((n_rows, dim), seed)
+    held = held_out((n_rows, dim), recipe.seed)
     lists = _grow(inside, held, recipe, n_threads, stage(4))
     euclidean = turned_like_euclidean(metric)
     _pack_centroids(lists, None if euclidean else shift, recipe.weight, arrays)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nearmost import Index, InputError
+from nearmost import Index, InputError, packing
 from nearmost.errors import DamagedFileError
 from nearmost.partition import SECTIONS, Partition
 
@@ -256,3 +256,33 @@ def test_sections_of_another_shape_are_refused() -> None:
                     packed.metric, 200, 1200, 1.0, {**packed.arrays, name: other},
                     coded=packed.coded, turned=packed.turned,
                 )  # fmt: skip
+
+
+def few_words(power: float, n: int = 20_000, dim: int = 256) -> NDArray[np.float32]:
+    """Rows like those of short texts: four of 256 directions each, frequent ones and rare ones."""
+    rng = np.random.default_rng(0)
+    chance = np.arange(1, dim + 1) ** -power
+    words = rng.choice(dim, (n, 4), p=chance / chance.sum())
+    rows = 0.02 * rng.normal(size=(n, dim))
+    for column in words.T:
+        np.add.at(rows, (np.arange(n), column), rng.uniform(0.5, 1.5, n))
+    return np.float32(rows)
+
+
+def test_codes_leave_nothing_out_where_neighbors_could_not_be_told_apart():
+    rows = few_words(0.6)
+    index = Index.build(rows, kind="partition")
+    assert index._parts().packed.coded == 256
+    queries = rows[::40] + np.float32(0.05) * np.random.default_rng(1).normal(size=(500, 256)).astype(np.float32)
+    truth = index.search(queries, 10, recall=1.0)
+    found = index.search(queries, 10, recall=0.95)
+    assert index._parts().packed.calibration.is_useful
+    assert (found.scores >= truth.scores[:, -1:]).mean() > 0.93
+
+
+def test_a_graph_whose_walks_lose_their_way_gives_way_to_a_partition(monkeypatch):
+    monkeypatch.setattr(packing, "_suited", lambda *_: "graph")
+    rows = few_words(1.0)
+    assert Index.build(rows, kind="graph").info()["kind"] == "graph"  # as asked
+    assert Index.build(rows).info()["kind"] == "partition"
+    assert Index.build(few_words(0.6)).info()["kind"] == "graph"
