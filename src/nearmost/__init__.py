@@ -6,6 +6,8 @@
 [('east', 0.9938837289810181)]
 """
 
+from typing import TYPE_CHECKING, Any
+
 from nearmost.classify import LabelClassifier, classify_stream
 from nearmost.cleaning import clean
 from nearmost.encoders import Encoder, load_encoder
@@ -32,23 +34,13 @@ from nearmost.errors import (
     UnknownKeyError,
 )
 from nearmost.evaluate import AnalogyScores, PairScores, SectionScore, evaluate_analogies, evaluate_pairs
-from nearmost.finetuning import (
-    Retrieval,
-    RetrievalComparison,
-    compare_retrieval,
-    evaluate_retrieval,
-    finetune,
-    finetune_encoder,
-)
 from nearmost.index import Index
 from nearmost.joining import Pairs, join
-from nearmost.label import Project
 from nearmost.merging import merge
 from nearmost.metrics import METRICS, Metric
 from nearmost.noise import noisify
 from nearmost.opening import open
 from nearmost.pairs import write_pairs
-from nearmost.pipeline.local import index_corpus
 from nearmost.projecting import GaussianProjection, PCAProjection, SparseProjection, min_dim, truncate
 from nearmost.projection import Projection
 from nearmost.readers import read_corpus, read_vectors
@@ -56,6 +48,18 @@ from nearmost.reports import Confusion, Report, Robustness, report, robustness
 from nearmost.strings import Keys, Strings
 from nearmost.values import Corpus, Neighbors, Vectors
 from nearmost.writers import write_vectors
+
+if TYPE_CHECKING:
+    from nearmost.finetuning import (
+        Retrieval,
+        RetrievalComparison,
+        compare_retrieval,
+        evaluate_retrieval,
+        finetune,
+        finetune_encoder,
+    )
+    from nearmost.label import Project
+    from nearmost.pipeline.local import index_corpus
 
 __version__ = "0.1.0"
 
@@ -127,3 +131,27 @@ __all__ = [
     "write_pairs",
     "write_vectors",
 ]
+
+_LATER = {
+    "Retrieval": "nearmost.finetuning",
+    "RetrievalComparison": "nearmost.finetuning",
+    "compare_retrieval": "nearmost.finetuning",
+    "evaluate_retrieval": "nearmost.finetuning",
+    "finetune": "nearmost.finetuning",
+    "finetune_encoder": "nearmost.finetuning",
+    "Project": "nearmost.label",
+    "index_corpus": "nearmost.pipeline.local",
+}
+"""Name -> the room that is opened when somebody first asks for it: most programs never do."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'nearmost' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_LATER[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_LATER]

@@ -6,6 +6,7 @@ import os
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -167,7 +168,7 @@ def test_threads_are_given_and_bounded():
                     thread.join()
             return "World" if len(done) == len(threads) else "Sports"
     """
-    outcome = outcome_of(code, records=RECORDS[:2])
+    outcome = outcome_of(code, replace(LIMITS, seconds=120.0, seconds_per_record=60.0), records=RECORDS[:2])
     assert outcome.status == "done", outcome.trouble
     assert {label for index, label, *_ in outcome.votes if index == 0} == {"World"}
 
