@@ -132,25 +132,27 @@ __all__ = [
     "write_vectors",
 ]
 
-_LATER = {
-    "Retrieval": "nearmost.finetuning",
-    "RetrievalComparison": "nearmost.finetuning",
-    "compare_retrieval": "nearmost.finetuning",
-    "evaluate_retrieval": "nearmost.finetuning",
-    "finetune": "nearmost.finetuning",
-    "finetune_encoder": "nearmost.finetuning",
-    "Project": "nearmost.label",
-    "index_corpus": "nearmost.pipeline.local",
-}
-"""Name -> the room that is opened when somebody first asks for it: most programs never do."""
+_FINETUNING = (
+    "Retrieval", "RetrievalComparison", "compare_retrieval", "evaluate_retrieval", "finetune", "finetune_encoder"
+)  # fmt: skip
+_LATER = (*_FINETUNING, "Project", "index_corpus")
+"""Names whose rooms are opened when somebody first asks for them: most programs never do."""
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"module 'nearmost' has no attribute {name!r}")
-    from importlib import import_module
+    if name == "Project":
+        from nearmost import label
 
-    return getattr(import_module(_LATER[name]), name)
+        return label.Project
+    if name == "index_corpus":
+        from nearmost.pipeline import local
+
+        return local.index_corpus
+    if name in _FINETUNING:
+        from nearmost import finetuning
+
+        return getattr(finetuning, name)
+    raise AttributeError(f"module 'nearmost' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
