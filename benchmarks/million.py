@@ -59,19 +59,9 @@ def make(encoder: str, source: str, output: str, limit: int, threads: int) -> No
         source, output, text="headline", key="key", encoder=encoder, limit=limit, n_threads=threads, progress=tell
     )
     tell("end")
-    most = {
-        "main": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-        "helper": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss,
-    }
-    print(
-        json.dumps(
-            {
-                "n_rows": len(index),
-                "kind": index.info()["kind"],
-                "maxrss_mb": {k: v * 1024 / MB for k, v in most.items()},
-            }
-        )
-    )
+    lines = Path("/proc/self/status").read_text().splitlines()
+    most = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
+    print(json.dumps({"n_rows": len(index), "kind": index.info()["kind"], "most_mb": most / MB}))
 
 
 class Watch(threading.Thread):
