@@ -16,7 +16,7 @@ import pytest
 
 import nearmost as nm
 from nearmost.encoders import CachedEncoder
-from nearmost.pipeline import crew, gathering, learning, work
+from nearmost.pipeline import crew, gathering, learning, local, work
 
 ENVIRONMENT = dict(os.environ)
 """As it was before engines of other tests set how many threads linear algebra takes: what lsa learns hangs on that."""
@@ -56,7 +56,7 @@ def texts_of(n: int, seed: int = 0) -> list[str]:
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> int:
     """Pages of 64 records, so that small corpora have many."""
-    for module in (work, gathering, sys.modules["nearmost.pipeline.local"]):
+    for module in (work, gathering, local):
         monkeypatch.setattr(module, "ROWS", 64)
     monkeypatch.setattr(crew, "FEW", 1000)  # no processes, which take a second to start
     return 64
