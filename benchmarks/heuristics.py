@@ -70,7 +70,8 @@ def seconds(work: Callable[[], object]) -> tuple[float, float]:
 
 def in_a_loop(rows: list[dict[str, str]], terms: dict[str, list[str]]) -> int:
     """The same functions called here."""
-    from nearmost.label import functions, knowledge
+    from nearmost.label.isolation import functions
+    from nearmost.label.lookups import knowledge
 
     module = knowledge.module(terms)
     n_votes = 0

@@ -20,7 +20,9 @@ from collections.abc import Callable
 import numpy as np
 
 from datasets import data_folder
-from nearmost.label import ABSTAIN, Project, annotations, runs
+from nearmost.label import ABSTAIN, Project
+from nearmost.label.manual import annotations
+from nearmost.label.votes import runs
 
 LINES = (
     "", "the", "oil prices", "the -oil", '"stock market"', "title:oil", "micro*", "year:2003", "score<.3", "-year:2001",

@@ -26,14 +26,14 @@ import numpy as np
 
 import nearmost as nm
 from nearmost.encoders import CachedEncoder
-from nearmost.label import learners
-from nearmost.label.calibration import calibration_error
-from nearmost.label.folds import N_FOLDS, fold_of
-from nearmost.label.models import fit
-from nearmost.label.neighborhood import Neighborhood
-from nearmost.label.supervision import supervise
-from nearmost.label.threshold import TRUST, pick_threshold
-from nearmost.label.votes import ABSTAIN, Votes, WeakLabels
+from nearmost.label.supervision import learners
+from nearmost.label.supervision.calibration import calibration_error
+from nearmost.label.supervision.combining import supervise
+from nearmost.label.supervision.models import fit
+from nearmost.label.supervision.neighborhood import Neighborhood
+from nearmost.label.supervision.threshold import TRUST, pick_threshold
+from nearmost.label.votes.arrays import ABSTAIN, Votes, WeakLabels
+from nearmost.label.votes.folds import N_FOLDS, fold_of
 from results import ROOT, write
 
 DATA = next(

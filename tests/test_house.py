@@ -78,6 +78,15 @@ FLOORS = [
     {"cli"},
 ]
 """Lowest first; a room imports only from the floors below it and from its own."""
+LABEL_FLOORS = [
+    {"store", "lookups"},
+    {"manual"},
+    {"records", "votes"},
+    {"browsing", "isolation", "supervision"},
+    {"heuristics", "exchange"},
+    {"undoing", "project"},
+]
+"""The same inside the largest room."""
 DOORS = {"__init__", "__main__"}  # they open onto every floor
 HEAVY = (
     "torch pandas sklearn scipy fastapi onnxruntime tokenizers pyarrow cyclopts rich sentence_transformers "
@@ -130,6 +139,17 @@ def test_a_room_imports_only_from_its_floor_and_those_below(name):
         assert room_of(other) not in DOORS, f"{name} imports {other}, a door"
         assert floor_of(other) <= floor_of(name), f"{name} imports {other} from a floor above"
     assert name not in GRAPH[name]
+
+
+def test_the_largest_room_has_floors_of_its_own():
+    inside = {name: name.split(".")[2] for name in NAMES if name.startswith("nearmost.label.")}
+    assert set(inside.values()) == set().union(*LABEL_FLOORS)
+    floor = {room: number for number, rooms in enumerate(LABEL_FLOORS) for room in rooms}
+    for name, room in inside.items():
+        for other in GRAPH[name] & inside.keys():
+            assert floor[inside[other]] <= floor[room], f"{name} imports {other} from a floor above"
+    pairs = {(room, inside[other]) for name, room in inside.items() for other in GRAPH[name] & inside.keys()}
+    assert not {(one, two) for one, two in pairs if one < two and (two, one) in pairs}, "rooms that need each other"
 
 
 def test_no_module_imports_itself_in_a_circle():

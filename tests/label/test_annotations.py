@@ -163,7 +163,7 @@ def test_labels_can_be_added_and_keep_their_numbers(project):
 
 
 def test_votes_take_the_place_of_those_before_unless_the_run_failed(project):
-    from nearmost.label import runs
+    from nearmost.label.votes import runs
 
     for name in ("goals", "banks"):
         runs.register(project, "Topic", name, "function")
@@ -197,7 +197,7 @@ def test_weak_labels_come_back_as_they_were_saved(project):
         "Topic", labels, confidence, model="bayes", posteriors=posteriors, metrics={"kept": np.int64(4)}
     )
     assert (run.n_labelled, run.metrics) == (4, {"kept": 4})
-    from nearmost.label.weak import weak_rows
+    from nearmost.label.votes.weak import weak_rows
 
     rows = weak_rows(project, "Topic")
     assert rows.labels.tolist() == labels.tolist()

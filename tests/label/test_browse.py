@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import nearmost
-from nearmost.label.query_line import terms
+from nearmost.label.browsing.query_line import terms
 
 
 @pytest.mark.parametrize(

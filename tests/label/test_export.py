@@ -10,7 +10,7 @@ import pytest
 
 import nearmost
 from nearmost.label import Project
-from nearmost.label.weak import WeakSpan
+from nearmost.label.votes.weak import WeakSpan
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nearmost import InputError
-from nearmost.label import functions, knowledge, learning
-from nearmost.label.text import Text
+from nearmost.label.isolation import functions, learning
+from nearmost.label.isolation.text import Text
+from nearmost.label.lookups import knowledge
 
 HEADLINE = "Shell can't raise 40 dollars, says U.S."
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nearmost import InputError, UnknownKeyError
-from nearmost.label import approval, heuristics
+from nearmost.label.heuristics import approval, files
 
 LEARNER = "import x\nclass A(learning.LearningClassifier):\n    pass\n"
 LOOKUP = 'kind = "lookup"\nlist = "sports"\nlabel = "Sports"\nattributes = ["headline"]\n'
@@ -19,26 +19,26 @@ def state(tmp_path, monkeypatch):
 
 def test_kinds_are_told_by_the_files_and_nothing_is_run(tmp_path):
     written = [
-        heuristics.write(tmp_path, "Topic", "sport", "raise SystemExit\ndef lf(record): pass", ".py"),
-        heuristics.write(tmp_path, "Topic", "learner", LEARNER, ".py"),
-        heuristics.write(tmp_path, "Topic", "list", LOOKUP, ".toml"),
-        heuristics.write(tmp_path, "Topic", "broken", "def lf(", ".py"),
+        files.write(tmp_path, "Topic", "sport", "raise SystemExit\ndef lf(record): pass", ".py"),
+        files.write(tmp_path, "Topic", "learner", LEARNER, ".py"),
+        files.write(tmp_path, "Topic", "list", LOOKUP, ".toml"),
+        files.write(tmp_path, "Topic", "broken", "def lf(", ".py"),
     ]
     (tmp_path / "heuristics" / "Topic" / "notes.md").write_text("")
-    found = heuristics.files(tmp_path, ["Topic", "Other"])
+    found = files.files(tmp_path, ["Topic", "Other"])
     assert {each.name: each.kind for each in found} == {
         "sport": "function", "learner": "learner", "list": "lookup", "broken": "function",
     }  # fmt: skip
     assert sorted(found, key=lambda each: each.name) == sorted(written, key=lambda each: each.name)
-    assert heuristics.file(tmp_path, "Topic", "list").settings["label"] == "Sports"
+    assert files.file(tmp_path, "Topic", "list").settings["label"] == "Sports"
     with pytest.raises(UnknownKeyError, match="no heuristic 'x'; it has broken"):
-        heuristics.file(tmp_path, "Topic", "x")
+        files.file(tmp_path, "Topic", "x")
 
 
 def test_one_name_is_one_heuristic(tmp_path):
-    heuristics.write(tmp_path, "Topic", "sport", "def lf(record): pass", ".py")
-    heuristics.write(tmp_path, "Topic", "sport", LOOKUP, ".toml")
-    assert [each.kind for each in heuristics.files(tmp_path, ["Topic"])] == ["lookup"]
+    files.write(tmp_path, "Topic", "sport", "def lf(record): pass", ".py")
+    files.write(tmp_path, "Topic", "sport", LOOKUP, ".toml")
+    assert [each.kind for each in files.files(tmp_path, ["Topic"])] == ["lookup"]
 
 
 @pytest.mark.parametrize(
@@ -55,14 +55,14 @@ def test_one_name_is_one_heuristic(tmp_path):
 )
 def test_settings_that_cannot_be_used_are_told_with_the_file(tmp_path, text, said):
     with pytest.raises(InputError, match=said) as error:
-        heuristics.of(text, tmp_path / "x.toml", "Topic")
+        files.of(text, tmp_path / "x.toml", "Topic")
     assert "x.toml" in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", ".x"])
 def test_a_heuristic_is_written_nowhere_else(tmp_path, name):
     with pytest.raises(InputError, match="a heuristic is called"):
-        heuristics.write(tmp_path, "Topic", name, "", ".py")
+        files.write(tmp_path, "Topic", name, "", ".py")
 
 
 def test_code_is_approved_to_the_letter_and_outside_of_the_project(state):

@@ -11,21 +11,21 @@ from scipy.stats import binomtest
 from sklearn.linear_model import LogisticRegression
 
 from nearmost.errors import InputError, ShapeError
-from nearmost.label import queue
-from nearmost.label.calibration import calibration_error, fit_scales, fit_temperature, sharpened, softmax
-from nearmost.label.confusion import confusion
-from nearmost.label.folds import N_FOLDS, fold_of
-from nearmost.label.intervals import wilson
-from nearmost.label.learners import cross_fit, end_model, logistic_regression
-from nearmost.label.multi import question, supervise_each
-from nearmost.label.neighborhood import Neighborhood, agreement, spread
-from nearmost.label.regions import ball, inside
-from nearmost.label.spans import SpanVote, merge_spans, precisions
-from nearmost.label.supervision import quality, supervise
-from nearmost.label.tasks import ABSTAIN
-from nearmost.label.threshold import pick_threshold
-from nearmost.label.votes import Votes, WeakLabels
-from nearmost.label.zero_shot import described, zero_shot
+from nearmost.label.heuristics.regions import ball, inside
+from nearmost.label.heuristics.zero_shot import described, zero_shot
+from nearmost.label.manual.tasks import ABSTAIN
+from nearmost.label.supervision import queue
+from nearmost.label.supervision.calibration import calibration_error, fit_scales, fit_temperature, sharpened, softmax
+from nearmost.label.supervision.combining import quality, supervise
+from nearmost.label.supervision.confusion import confusion
+from nearmost.label.supervision.learners import cross_fit, end_model, logistic_regression
+from nearmost.label.supervision.multi import question, supervise_each
+from nearmost.label.supervision.neighborhood import Neighborhood, agreement, spread
+from nearmost.label.supervision.spans import SpanVote, merge_spans, precisions
+from nearmost.label.supervision.threshold import pick_threshold
+from nearmost.label.votes.arrays import Votes, WeakLabels
+from nearmost.label.votes.folds import N_FOLDS, fold_of
+from nearmost.label.votes.intervals import wilson
 
 
 def near(vectors, k):

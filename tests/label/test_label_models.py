@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from nearmost.errors import InputError, ShapeError
-from nearmost.label.models import MODELS, fit
-from nearmost.label.statistics import statistics
-from nearmost.label.supervision import quality, supervise
-from nearmost.label.tasks import ABSTAIN
-from nearmost.label.votes import Votes
+from nearmost.label.manual.tasks import ABSTAIN
+from nearmost.label.supervision.combining import quality, supervise
+from nearmost.label.supervision.models import MODELS, fit
+from nearmost.label.supervision.statistics import statistics
+from nearmost.label.votes.arrays import Votes
 
 
 @pytest.fixture(scope="module")

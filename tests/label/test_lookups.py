@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nearmost import InputError, ReadError, UnknownKeyError
-from nearmost.label import lookups
-from nearmost.label.lookups import Lookup, Term
-from nearmost.label.matching import Matcher
+from nearmost.label.lookups import lists
+from nearmost.label.lookups.lists import Lookup, Term
+from nearmost.label.lookups.matching import Matcher
 
 visible = st.text(min_size=1, max_size=12).filter(lambda text: text.strip())
 keys = st.text(min_size=1, max_size=8).filter(lambda key: key.strip() == key and key != "")
@@ -28,15 +28,15 @@ terms = st.builds(
 @settings(max_examples=300, deadline=None)
 def test_a_list_is_read_as_it_was_written(tmp_path_factory, chosen):
     lookup = Lookup("sports", tuple(chosen))
-    path = lookups.write(lookup, tmp_path_factory.mktemp("lists"))
-    back = lookups.read(path)
+    path = lists.write(lookup, tmp_path_factory.mktemp("lists"))
+    back = lists.read(path)
     assert back == lookup
     assert back.text() == path.read_text()
 
 
 def test_a_file_of_a_persons_keeps_its_remarks_and_empty_lines():
     text = '# ball\ngoal\n\n-match  # also of fire\npenalty kick  # from 12, "a, b"\n\\-minus\nC # and F#\n\n# end\n'
-    found = lookups.parse("sports", text)
+    found = lists.parse("sports", text)
     assert found.text() == text
     assert found.values == ("goal", "penalty kick", "-minus", "C # and F#")
     assert found.term("match") == Term("match", excluded=True, remark="also of fire", above=("",))
@@ -45,12 +45,12 @@ def test_a_file_of_a_persons_keeps_its_remarks_and_empty_lines():
 
 def test_a_hostile_term_is_only_a_term():
     nasty = "\\'];import os#"
-    found = lookups.parse("x", Lookup("x", (Term(nasty),)).text())
+    found = lists.parse("x", Lookup("x", (Term(nasty),)).text())
     assert found.values == (nasty,)
 
 
 def test_a_term_that_stands_there_twice_counts_once():
-    found = lookups.parse("x", "goal  # from 1\ngoal  # from 2\n-goal\n")
+    found = lists.parse("x", "goal  # from 1\ngoal  # from 2\n-goal\n")
     assert found.terms == (Term("goal", excluded=True, sources=()),)
 
 
@@ -72,10 +72,10 @@ def test_striking_a_term_keeps_it_in_the_file():
 def test_what_is_no_text_or_no_name_is_refused(tmp_path):
     (tmp_path / "bad.txt").write_bytes(b"goal\n\xff\n")
     with pytest.raises(ReadError, match="line 2"):
-        lookups.read(tmp_path / "bad.txt")
+        lists.read(tmp_path / "bad.txt")
     for name in ("../x", "", " a", "a/b", "a\\b", ".hidden", "c:d"):
         with pytest.raises(InputError, match="called"):
-            lookups.write(Lookup(name), tmp_path)
+            lists.write(Lookup(name), tmp_path)
 
 
 @given(

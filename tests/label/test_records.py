@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import nearmost
 from nearmost.label import Imported, Project
-from nearmost.label.settings import LabelSpec, Settings, TaskSpec
+from nearmost.label.store.settings import LabelSpec, Settings, TaskSpec
 
 ROWS = [{"id": "a", "text": "one, two", "n": 1}, {"id": "b", "text": 'a "quoted" word', "n": None}]
 

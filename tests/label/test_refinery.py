@@ -10,9 +10,9 @@ import pytest
 
 import nearmost
 from nearmost.label import Project
-from nearmost.label.lookups import read
-from nearmost.label.tokens import tokens
-from nearmost.label.weak import weak_rows
+from nearmost.label.exchange.tokens import tokens
+from nearmost.label.lookups.lists import read
+from nearmost.label.votes.weak import weak_rows
 
 
 @pytest.fixture(scope="session")

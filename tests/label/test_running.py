@@ -7,9 +7,9 @@ import pytest
 
 from nearmost import InputError, UnknownKeyError
 from nearmost.label import Project
-from nearmost.label import lookups as lists
 from nearmost.label.isolation.limits import Limits
-from nearmost.label.lookups import Lookup, Term
+from nearmost.label.lookups import lists
+from nearmost.label.lookups.lists import Lookup, Term
 
 SPORT = """
 from knowledge import sports

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nearmost.label import runs
-from nearmost.label.weak import weak_spans
+from nearmost.label.votes import runs
+from nearmost.label.votes.weak import weak_spans
 
 
 def test_marks_of_heuristics_become_weak_spans(project):

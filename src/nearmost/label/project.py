@@ -8,29 +8,34 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nearmost.errors import InputError
-from nearmost.label import annotations as _annotations
-from nearmost.label import archives, journal, opened, plane, querying, refinery, summary, undoing, weak
-from nearmost.label import cards as _cards
-from nearmost.label import catalogue as _catalogue
-from nearmost.label import comments as _comments
-from nearmost.label import database as _database
-from nearmost.label import export as _export
-from nearmost.label import previewing as _previewing
-from nearmost.label import records as _records
-from nearmost.label import running as _running
-from nearmost.label import runs as _runs
-from nearmost.label import settings as _settings
-from nearmost.label import slices as _slices
-from nearmost.label import snapshot as _snapshot
-from nearmost.label import supervising as _supervising
-from nearmost.label import tasks as _tasks
-from nearmost.label import terms as _terms
-from nearmost.label import vectors as _vectors
-from nearmost.label.database import Database
-from nearmost.label.lookups import Lookup
-from nearmost.label.settings import Settings, Type
-from nearmost.label.slices import Slice
-from nearmost.label.tasks import Task
+from nearmost.label import undoing
+from nearmost.label.browsing import cards as _cards
+from nearmost.label.browsing import querying, summary
+from nearmost.label.browsing import slices as _slices
+from nearmost.label.browsing.slices import Slice
+from nearmost.label.exchange import archives, refinery
+from nearmost.label.exchange import export as _export
+from nearmost.label.exchange import snapshot as _snapshot
+from nearmost.label.heuristics import catalogue as _catalogue
+from nearmost.label.heuristics import previewing as _previewing
+from nearmost.label.heuristics import running as _running
+from nearmost.label.heuristics import terms as _terms
+from nearmost.label.lookups.lists import Lookup
+from nearmost.label.manual import annotations as _annotations
+from nearmost.label.manual import comments as _comments
+from nearmost.label.manual import tasks as _tasks
+from nearmost.label.manual.tasks import Task
+from nearmost.label.records import plane
+from nearmost.label.records import records as _records
+from nearmost.label.records import vectors as _vectors
+from nearmost.label.store import database as _database
+from nearmost.label.store import journal, opened
+from nearmost.label.store import settings as _settings
+from nearmost.label.store.database import Database
+from nearmost.label.store.settings import Settings, Type
+from nearmost.label.supervision import supervising as _supervising
+from nearmost.label.votes import runs as _runs
+from nearmost.label.votes import weak
 
 
 class Project:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from nearmost.label import annotations as by_hand
-from nearmost.label import comments, journal, records, slices, terms
-from nearmost.label.opened import Opened
+from nearmost.label.browsing import slices
+from nearmost.label.heuristics import terms
+from nearmost.label.manual import annotations as by_hand
+from nearmost.label.manual import comments
+from nearmost.label.records import records
+from nearmost.label.store import journal
+from nearmost.label.store.opened import Opened
 
 RESTORERS: dict[str, journal.Restore] = {
     "annotate": by_hand.restore,

@@ -11,8 +11,8 @@ from fastapi.responses import HTMLResponse, Response
 from fastapi.templating import Jinja2Templates
 
 from nearmost.label import Project
-from nearmost.label.cards import Card
-from nearmost.label.tasks import Task
+from nearmost.label.browsing.cards import Card
+from nearmost.label.manual.tasks import Task
 from nearmost.server.jobs import Jobs
 
 TEMPLATES = Jinja2Templates(directory=Path(__file__).parent / "templates")

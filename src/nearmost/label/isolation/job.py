@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from nearmost.label.functions import Kind
+from nearmost.label.isolation.functions import Kind
 
 Status: TypeAlias = Literal["done", "error", "timeout", "memory", "output", "crash"]
 """How a run ended: "error" is an exception or a vote that cannot be; "crash" a process that ended without a word."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost.errors import InputError
-from nearmost.label.learning import LearningClassifier, LearningExtractor, classes_of
+from nearmost.label.isolation.learning import LearningClassifier, LearningExtractor, classes_of
 
 with contextlib.suppress(ImportError):  # what most learners use is loaded while that can still look around
     pass

@@ -25,9 +25,10 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from nearmost.errors import InputError
-from nearmost.label import functions, knowledge, learning
+from nearmost.label.isolation import functions, learning
 from nearmost.label.isolation.lockdown import lock_down
-from nearmost.label.text import Text
+from nearmost.label.isolation.text import Text
+from nearmost.label.lookups import knowledge
 
 FLUSH = 0.2
 """Seconds after which votes are sent on."""

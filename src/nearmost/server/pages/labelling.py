@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Request
 from fastapi.responses import HTMLResponse
 
-from nearmost.label import supervising
+from nearmost.label.supervision import supervising
 from nearmost.server.shown import Shown, card_facts
 
 router = APIRouter()

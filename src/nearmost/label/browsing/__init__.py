@@ -1,0 +1,1 @@
+"""Records found by a line of conditions, and what people see of them."""

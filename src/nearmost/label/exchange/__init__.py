@@ -1,0 +1,1 @@
+"""What leaves a project and what comes from others: exports, snapshots, projects of refinery."""

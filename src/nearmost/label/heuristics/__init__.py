@@ -1,0 +1,1 @@
+"""What votes: files of code or settings, approved, previewed and run."""

@@ -1,0 +1,1 @@
+"""Records: brought in, kept, indexed word by word and as vectors."""

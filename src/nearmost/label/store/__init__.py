@@ -1,0 +1,1 @@
+"""The folder of a project: its settings, its database, and the log of what was changed."""

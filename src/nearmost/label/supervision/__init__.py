@@ -1,0 +1,1 @@
+"""Votes made into weak labels with an honest confidence, and what both are worth."""

@@ -1,0 +1,270 @@
+"""Weak supervision of a project's task: its votes and labels in, weak labels kept, and everything asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearmost.errors import InputError, MissingExtraError
+from nearmost.label.manual.annotations import manual, manual_multi, manual_spans
+from nearmost.label.manual.tasks import ABSTAIN, Task, task
+from nearmost.label.records.vectors import FILE, index
+from nearmost.label.store.database import now
+from nearmost.label.store.opened import Opened, n_rows, record_id
+from nearmost.label.supervision import queue as queues
+from nearmost.label.supervision.combining import PROBABILISTIC, quality
+from nearmost.label.supervision.combining import supervise as supervised
+from nearmost.label.supervision.confusion import Confusion
+from nearmost.label.supervision.confusion import confusion as confused
+from nearmost.label.supervision.multi import question, supervise_each
+from nearmost.label.supervision.neighborhood import Neighborhood
+from nearmost.label.supervision.spans import SpanVote, merge_spans
+from nearmost.label.supervision.statistics import HeuristicStatistics, statistics
+from nearmost.label.supervision.threshold import TRUST, Threshold, pick_threshold
+from nearmost.label.votes import runs, weak
+from nearmost.label.votes.arrays import Labels, Votes, WeakLabels
+
+LEARNER = "labels by hand"
+"""The learner of every project with vectors: a classifier of them, fitted to the labels by hand."""
+NEIGHBORS = 10
+By = Literal["uncertain", "conflict", "random", "outlier", "similar", "diverse"]
+
+
+def votes_of(project: Opened, task_name: str | None = None, *, enabled: bool | None = True) -> Votes:
+    """The votes on a task of kind "class" as a table, a column a heuristic that has run."""
+    about = _of_class(project, task_name)
+    rows = runs.vote_rows(project, about, enabled=enabled)
+    shape = (n_rows(project), len(rows.names))
+    labels, confidence = np.full(shape, ABSTAIN, dtype=np.int16), np.zeros(shape)
+    labels[rows.record, rows.heuristic], confidence[rows.record, rows.heuristic] = rows.label, rows.confidence
+    return Votes.of(
+        labels, confidence, names=rows.names, n_labels=len(about.labels), soft=rows.soft, held_out=rows.held_out
+    )
+
+
+def stats(project: Opened, task_name: str | None = None) -> list[HeuristicStatistics]:
+    """A row for each heuristic and label: coverage, overlaps, conflicts, and precision with its interval."""
+    return statistics(votes_of(project, task_name, enabled=None), manual(project, task_name))
+
+
+def supervise(
+    project: Opened, task_name: str | None = None, model: str = "bayes", *, learner: bool = True, **options: Any
+) -> weak.WeakRun:
+    """Makes weak labels of the votes of heuristics that are switched on and of labels by hand, and keeps them.
+
+    ``model``: "bayes", "weak_nlp", "majority" or "dawid_skene", whose ``options`` follow. ``learner=True`` lets "bayes"
+    begin with a classifier of the records' vectors, where there are any. The run's ``metrics`` tell how good weak
+    labels are where somebody knows better, each record judged by a model that did not see its label, and beside it the
+    same of that classifier alone: ``manual_only``. Spans are merged as refinery does, whatever the ``model``: see
+    ``spans.merge_spans``.
+    """
+    about = task(project, task_name)
+    if about.kind == "multi":
+        return _supervise_multi(project, about, model, options)
+    if about.kind == "span":
+        return _supervise_spans(project, about, options)
+    known = manual(project, about.name)
+    votes, beside = _with_learner(project, votes_of(project, about.name), known, learner and model == "bayes")
+    found = supervised(votes, known, model=model, neighborhood=_near(project, model), **options)
+    metrics: dict[str, Any] = {**quality(found.held_out, known), "manual_only": beside}
+    judged = np.flatnonzero(found.held_out.labelled & (known != ABSTAIN))
+    metrics["held_out"] = {
+        "records": judged.tolist(),
+        "labels": found.held_out.labels[judged].tolist(),
+        "confidence": found.held_out.confidence[judged].tolist(),
+    }
+    made = found.weak
+    return weak.save_weak(
+        project, about.name, made.labels, made.confidence, model=model, agreement=made.agreement,
+        posteriors=made.posteriors, options={**options, "learner": learner, "at": now()}, metrics=metrics,
+    )  # fmt: skip
+
+
+def explain(project: Opened, task_name: str | None, record: int | str) -> list[tuple[str, str, float]]:
+    """(source, label, weight) of what speaks for and against each label of a record, the heaviest first.
+
+    Weights of "bayes" add up to the logarithm of the label's odds, before neighbours and calibration.
+    """
+    about = _of_class(project, task_name)
+    number, last = record_id(project, record), weak.weak_run(project, about.name)
+    if last is None:
+        raise InputError(f"task {about.name!r} has no weak labels to explain; call supervise first")
+    known = manual(project, about.name)
+    options = dict(last.options)
+    options.pop("at", None)
+    votes, _ = _with_learner(
+        project, votes_of(project, about.name), known, options.pop("learner", True) and last.model == "bayes"
+    )
+    model = supervised(votes, known, model=last.model, calibrate=False, **options).model
+    return [(each.source, about.names[each.label], each.weight) for each in model.explain(number)]
+
+
+def threshold(
+    project: Opened, task_name: str | None = None, precision: float = 0.9, *, label: str | None = None
+) -> Threshold:
+    """The confidence from which on weak labels are as precise as wanted, told by the records labelled by hand alone."""
+    about = _of_class(project, task_name)
+    held, known, rows = _held_out(project, about)
+    number = None if label is None else about.number(label)
+    last = weak.weak_run(project, about.name)
+    trust = TRUST if last is not None and last.model in PROBABILISTIC else 0.0
+    return pick_threshold(held, known, _weak_labels(rows), precision=precision, label=number, trust=trust)
+
+
+def confusion(project: Opened, task_name: str | None = None) -> Confusion:
+    """Labels by hand against weak ones of a model that did not see them, with the records of each cell."""
+    about = _of_class(project, task_name)
+    held, known, _ = _held_out(project, about)
+    return confused(held, known, about.names)
+
+
+def queue(
+    project: Opened,
+    task_name: str | None = None,
+    by: By = "uncertain",
+    n: int = 50,
+    *,
+    like: int | str | Sequence[int | str] | None = None,
+    seed: int = 0,
+) -> NDArray[np.int64]:
+    """The ids of n records without a label that are worth one most.
+
+    "uncertain": the model hesitates between two labels; "conflict": heuristics differ; "outlier": unlike anything
+    labelled; "similar": like the records ``like``; "diverse": unlike each other; "random": for measuring accuracy.
+    """
+    about = task(project, task_name)
+    done = manual_multi(project, about.name)[1] if about.kind == "multi" else _answered(project, about)
+    deleted = [number for (number,) in project.database.rows("SELECT id FROM record WHERE deleted")]
+    done[deleted] = True
+    left = np.flatnonzero(~done)
+    known = np.where(done, 0, ABSTAIN)
+    if by == "random":
+        return queues.at_random(left, n, seed)
+    if by in ("uncertain", "conflict"):
+        rows = weak.weak_rows(project, about.name) if weak.weak_run(project, about.name) is not None else None
+        made = None if rows is None else _weak_labels(rows)
+        if by == "conflict":
+            return queues.conflicting(votes_of(project, about.name), left, n, made)
+        if made is None:
+            raise InputError("nothing is uncertain yet: supervise first, or take by='diverse' or 'random'")
+        return queues.uncertain(made, left, n)
+    with index(project) as found:
+        vectors = found.vectors().rows
+    left = left[left < len(vectors)]
+    known = known[: len(vectors)]
+    if by == "outlier":
+        return queues.outlying(vectors, known, left, n)
+    if by == "diverse":
+        return queues.diverse(vectors, known, left, n, seed)
+    if by != "similar":
+        raise InputError(f"by is {by!r}; it must be uncertain, conflict, random, outlier, similar or diverse")
+    if like is None:
+        raise InputError("by='similar' wants like=, one record or several")
+    several = [like] if isinstance(like, int | str) else list(like)
+    return queues.similar(vectors, np.array([record_id(project, each) for each in several]), left, n)
+
+
+def _supervise_multi(project: Opened, about: Task, model: str, options: dict[str, Any]) -> weak.WeakRun:
+    rows, n_records = runs.vote_rows(project, about, enabled=True), n_rows(project)
+    questions = [
+        question(label, n_records, rows.names, rows.heuristic, rows.record, rows.label, rows.confidence)
+        for label in range(len(about.labels))
+    ]
+    labels, judged = manual_multi(project, about.name)
+    found = supervise_each(questions, labels, judged, model=model, neighborhood=_near(project, model), **options)
+    metrics = {"accuracy": float((found.labels[judged] == labels[judged]).mean()) if judged.any() else None}
+    return weak.save_weak(
+        project, about.name, found.labels, found.confidence, model=model, options=options, metrics=metrics
+    )
+
+
+def _supervise_spans(project: Opened, about: Task, options: dict[str, Any]) -> weak.WeakRun:
+    rows = runs.vote_rows(project, about, enabled=True)
+    columns = (rows.heuristic, rows.record, rows.start, rows.end, rows.label, rows.confidence)
+    votes = [
+        SpanVote(rows.names[who], record, start, end, label, sure)
+        for who, record, start, end, label, sure in zip(*(column.tolist() for column in columns), strict=True)
+        if 0 <= start < end
+    ]
+    known = [
+        (each.record, each.start, each.end, about.number(each.label)) for each in manual_spans(project, about.name)
+    ]
+    found = merge_spans(votes, known, np.flatnonzero(_answered(project, about)).tolist(), **options)
+    spans = [
+        weak.WeakSpan(each.record, each.start, each.end, about.names[each.label], each.confidence) for each in found
+    ]
+    empty = np.empty(0)
+    metrics = {"n_spans": len(spans)}
+    return weak.save_weak(
+        project, about.name, empty, empty, model="weak_nlp", options=options, metrics=metrics, spans=spans
+    )
+
+
+def _of_class(project: Opened, task_name: str | None) -> Task:
+    about = task(project, task_name)
+    if about.kind != "class":
+        raise InputError(f"task {about.name!r} is of kind {about.kind!r}; this is for tasks with one label a record")
+    return about
+
+
+def _answered(project: Opened, about: Task) -> NDArray[np.bool_]:
+    done = np.zeros(n_rows(project), dtype=bool)
+    done[[r for (r,) in project.database.rows("SELECT record_id FROM judged WHERE task_id = ?", (about.id,))]] = True
+    return done
+
+
+def _with_learner(project: Opened, votes: Votes, known: Labels, wanted: bool) -> tuple[Votes, dict[str, Any] | None]:
+    """The votes with those of a classifier of the vectors; and how good that classifier is by itself."""
+    if len(np.unique(known[known != ABSTAIN])) < 2 or not (project.folder / FILE).exists():
+        return votes, None
+    with index(project) as found:
+        vectors = found.vectors().rows
+    if len(vectors) != votes.n_records:
+        return votes, None
+    try:
+        from nearmost.label.supervision.learners import cross_fit
+    except ImportError as error:
+        raise MissingExtraError("a classifier of vectors needs scikit-learn: pip install 'nearmost[label]'") from error
+    fitted = cross_fit(vectors, known, votes.n_labels)
+    alone = quality(WeakLabels.of_posteriors(fitted.posteriors.astype(np.float64)), known)
+    if not wanted:
+        return votes, alone
+    column, sure = fitted.votes()
+    more = Votes.of(
+        np.concatenate([votes.labels, column[:, None]], axis=1),
+        np.concatenate([votes.confidence, sure[:, None]], axis=1),
+        names=(*votes.names, LEARNER), n_labels=votes.n_labels, soft={**votes.soft, LEARNER: fitted.posteriors},
+        copies={**votes.copies, LEARNER: fitted.copies}, held_out=votes.held_out,
+    )  # fmt: skip
+    return more, alone
+
+
+def _near(project: Opened, model: str) -> Neighborhood | None:
+    """The nearest records of each, where all have vectors."""
+    if not (project.folder / FILE).exists():
+        return None
+    with index(project) as found:
+        if len(found) != n_rows(project) or len(found) < 2:
+            return None
+        rows = found.vectors().rows
+        ids, scores = found.search(rows, min(NEIGHBORS, len(rows) - 1), leave_out=np.arange(len(rows)))
+    return Neighborhood.of(ids, scores)
+
+
+def _weak_labels(rows: weak.WeakRows) -> WeakLabels:
+    posteriors = None if rows.posteriors is None else rows.posteriors.astype(np.float64)
+    return WeakLabels(rows.labels, rows.confidence, posteriors, rows.agreement)
+
+
+def _held_out(project: Opened, about: Task) -> tuple[WeakLabels, Labels, weak.WeakRows]:
+    """What the last model said of labelled records without having seen their label; the labels; all weak labels."""
+    rows, last = weak.weak_rows(project, about.name), weak.weak_run(project, about.name)
+    assert last is not None
+    n_records = n_rows(project)
+    labels, confidence = np.full(n_records, ABSTAIN, dtype=np.int64), np.zeros(n_records)
+    held: dict[str, Sequence[Any]] = last.metrics.get("held_out", {"records": [], "labels": [], "confidence": []})
+    labels[list(held["records"])], confidence[list(held["records"])] = held["labels"], held["confidence"]
+    return WeakLabels(labels, confidence, None), manual(project, about.name), rows
