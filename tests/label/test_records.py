@@ -175,6 +175,22 @@ def test_a_folder_that_is_no_project_is_told(tmp_path):
         Project.open(tmp_path / "p")
 
 
+def test_a_project_of_an_earlier_version_is_brought_up_to_date(tmp_path):
+    """Version 1 had no copies of learners; what it held stays."""
+    with Project.create(tmp_path / "p") as made:
+        made.add_records([{"text": "one"}])
+    connection = sqlite3.connect(tmp_path / "p" / "project.db")
+    connection.execute("ALTER TABLE run DROP COLUMN copies")
+    connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    connection.close()
+    for _ in range(2):
+        with Project.open(tmp_path / "p") as opened:
+            assert opened.database.value("SELECT count(copies) FROM run") == 0
+            assert opened.database.value("PRAGMA user_version") == 2
+            assert len(opened.records()) == 1
+
+
 # project.toml
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)

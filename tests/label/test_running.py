@@ -10,6 +10,7 @@ from nearmost.label import Project
 from nearmost.label.isolation.limits import Limits
 from nearmost.label.lookups import lists
 from nearmost.label.lookups.lists import Lookup, Term
+from nearmost.label.votes.folds import fold_of
 
 SPORT = """
 from knowledge import sports
@@ -178,6 +179,11 @@ class Nearest(LearningClassifier):
     soft = sports.vote_rows("Topic").soft["near"]
     assert soft.shape == (6, 4)
     np.testing.assert_allclose(soft.sum(axis=1), 1, atol=1e-5)
+    copies = sports.vote_rows("Topic").copies["near"]
+    assert copies.shape == (5, 6, 4)
+    np.testing.assert_allclose(copies.sum(axis=2), 1, atol=1e-5)
+    for number in (0, 1, 4):  # each labelled record is judged by the copy without its fold
+        np.testing.assert_allclose(copies[fold_of(6)[number], number], soft[number], atol=1e-3)
     assert not info(sports, "near").stale
     assert all(not each.error for each in sports.preview("Topic", "near", 3))
     sports.annotate("Topic", "n2", "Sci/Tech")
@@ -185,6 +191,9 @@ class Nearest(LearningClassifier):
     sports.delete_records(["n3"])
     (report,) = sports.run("Topic")
     np.testing.assert_allclose(sports.vote_rows("Topic").soft["near"][3], 0.25)
+    np.testing.assert_allclose(sports.vote_rows("Topic").copies["near"][:, 3], 0.25)
+    sports.annotate("Topic", "n5", "Business")
+    assert sports.supervise("Topic").model == "bayes"
 
 
 def test_spans_and_several_labels(sports):

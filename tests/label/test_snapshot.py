@@ -11,6 +11,7 @@ import pytest
 
 import nearmost
 from nearmost.label import Project
+from nearmost.label.votes.runs import register
 
 
 def packed(path, members, **options):
@@ -60,6 +61,25 @@ def test_a_project_comes_back_as_it_was_and_its_code_is_not_run(project, whole, 
         copy.annotate("Topic", 1, "World")
         copy.undo()
         copy.embed()
+
+
+def test_what_learners_said_comes_back_and_so_do_snapshots_of_the_first_version(project, whole, tmp_path):
+    copies = np.full((5, 6, 4), 0.25)
+    register(project, "Topic", "near", "learner")
+    project.save_votes("Topic", "near", "f", [(0, "Sports", 0.9)], soft=copies[0], copies=copies)
+    project.snapshot(tmp_path / "two.zip")
+    with Project.from_snapshot(tmp_path / "two.zip", tmp_path / "copy") as copy:
+        assert np.array_equal(copy.vote_rows("Topic").copies["near"], copies)
+    first = []
+    for name, content in members_of(tmp_path / "two.zip"):
+        if name == "nearmost-project.json":
+            content = content.replace(b'"version": 2', b'"version": 1')
+        if name == "tables/run.jsonl":
+            content = json.dumps(json.loads(content)[:-1]).encode()
+        first.append((name, content))
+    with Project.from_snapshot(packed(tmp_path / "first.zip", first), tmp_path / "old") as old:
+        assert old.vote_rows("Topic").copies == {}
+        assert old.vote_rows("Topic").label.tolist() == project.vote_rows("Topic").label.tolist()
 
 
 @pytest.mark.parametrize(

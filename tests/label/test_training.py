@@ -99,6 +99,21 @@ def test_no_record_is_judged_by_a_copy_that_was_trained_on_it(data):
     assert outcome.votes == {}
 
 
+def test_each_copy_is_scikit_learn_trained_without_its_fold(data):
+    from sklearn.linear_model import LogisticRegression
+
+    vectors, truth, records, _ = data
+    names, folds = np.array(LABELS)[truth], np.arange(60) % 5
+    outcome = learn(REFINERYS, data)
+    assert outcome.copies.shape == (5, 300, 3)
+    for fold, copy in enumerate(outcome.copies):
+        model = LogisticRegression().fit(vectors[records[folds != fold]], names[records[folds != fold]])
+        expected = model.predict_proba(vectors)[:, [list(model.classes_).index(label) for label in LABELS]]
+        np.testing.assert_allclose(copy, expected, atol=1e-3)
+        np.testing.assert_allclose(outcome.soft[records[folds == fold]], expected[records[folds == fold]], atol=1e-6)
+    np.testing.assert_allclose(outcome.copies.sum(axis=2), 1, atol=1e-6)
+
+
 def test_only_the_labels_that_are_named_are_voted_for(data):
     outcome = learn(REFINERYS.replace("label_names = None", "label_names = ['Sports']"), data)
     assert {label for _, label, _, _ in outcome.votes} == {"Sports"}

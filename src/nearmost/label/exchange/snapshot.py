@@ -19,7 +19,7 @@ from nearmost.label.store.settings import FILE as SETTINGS
 from nearmost.label.store.settings import Settings
 
 MANIFEST = "nearmost-project.json"
-VERSION = 1
+VERSION = 2
 TABLES = {
     "attribute": ("id", "name"),
     "record": ("id", "key", "data", "deleted", "created"),
@@ -42,6 +42,7 @@ TABLES = {
         "votes",
         "soft",
         "held_out",
+        "copies",
     ),
     "weak_run": (
         "id",
@@ -62,6 +63,8 @@ TABLES = {
     "embedded": ("record_id", "digest"),
 }
 """What of the database goes into a snapshot; words and cells are made anew."""
+BEFORE = {1: {"run": TABLES["run"][:-1]}}
+"""Where earlier versions of snapshots had other columns."""
 FOLDERS = {"heuristics": (".py", ".toml", ".json"), "lookups": (".txt",)}
 
 
@@ -110,7 +113,7 @@ def restore(project: Opened, archive: Archive) -> None:
     with project.database.writing() as connection:
         connection.execute("PRAGMA defer_foreign_keys = ON")
         try:
-            for table, columns in TABLES.items():
+            for table, columns in {**TABLES, **BEFORE.get(version, {})}.items():
                 marks = ", ".join("?" * len(columns))
                 rows = _rows(archive, f"tables/{table}.jsonl", len(columns))
                 connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)

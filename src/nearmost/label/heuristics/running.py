@@ -14,7 +14,6 @@ from nearmost.errors import InputError
 from nearmost.label.heuristics import approval, catalogue, files
 from nearmost.label.heuristics.asking import Progress, not_approved, outcome_of
 from nearmost.label.heuristics.files import HeuristicFile
-from nearmost.label.isolation.job import Outcome
 from nearmost.label.isolation.limits import Limits
 from nearmost.label.lookups.lists import Lookup
 from nearmost.label.manual.tasks import Task, task, tasks
@@ -134,7 +133,8 @@ def _run_one(
         runs.register(project, about.name, file.name, file.kind, str(file.path.relative_to(project.folder)))
         runs.save_votes(
             project, about.name, file.name, fingerprint, votes, status=outcome.status, seconds=outcome.seconds,
-            log=outcome.log, error=error, soft=_soft(project, outcome, held),
+            log=outcome.log, error=error, soft=_everywhere(project, outcome.soft, held),
+            copies=_everywhere(project, outcome.copies, held),
             held_out={held[at].id: label for at, label in outcome.held_out.items()} or None,
         )  # fmt: skip
     return RunReport(
@@ -151,11 +151,13 @@ def _run_one(
     )
 
 
-def _soft(project: Opened, outcome: Outcome, held: Sequence[Record]) -> NDArray[np.float32] | None:
+def _everywhere(
+    project: Opened, soft: NDArray[np.float32] | None, held: Sequence[Record]
+) -> NDArray[np.float32] | None:
     """A learner's probabilities at the records' ids; the same for every label where a record was deleted."""
-    if outcome.soft is None or outcome.status != "done":
+    if soft is None:
         return None
-    n_labels = outcome.soft.shape[1]
-    rows = np.full((n_rows(project), n_labels), 1 / n_labels, dtype=np.float32)
-    rows[[record.id for record in held]] = outcome.soft
+    *several, _, n_labels = soft.shape
+    rows = np.full((*several, n_rows(project), n_labels), 1 / n_labels, dtype=np.float32)
+    rows[..., [record.id for record in held], :] = soft
     return rows

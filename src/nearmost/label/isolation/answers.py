@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nearmost.label.isolation.job import Job, Outcome, Status, Trouble
+from nearmost.label.votes.folds import N_FOLDS
 
 Values = Mapping[str, Any]
 
@@ -79,8 +80,10 @@ class Answers:
         """A learner's probabilities, and the votes that follow from them."""
         n_records, labels = len(self._records), self._job.labels
         soft = np.frombuffer(base64.b85decode(answer["soft"]), "<f4").reshape(n_records, len(labels))
-        if not (np.isfinite(soft).all() and (soft >= 0).all() and np.allclose(soft.sum(axis=1), 1, atol=1e-3)):
-            raise ForgedAnswerError("probabilities are negative or do not add up to 1")
+        copies = np.frombuffer(base64.b85decode(answer["copies"]), "<f2").reshape(N_FOLDS, *soft.shape)
+        for rows, least in ((soft, 1e-3), (copies.astype(np.float32), 1e-2)):
+            if not (np.isfinite(rows).all() and (rows >= 0).all() and np.allclose(rows.sum(axis=-1), 1, atol=least)):
+                raise ForgedAnswerError("probabilities are negative or do not add up to 1")
         names = answer["label_names"]
         if unknown := sorted(set(map(str, names or ())) - set(labels)):
             what = f"params_inference names the label {unknown[0]!r}; the task has {', '.join(labels)}"
@@ -89,6 +92,6 @@ class Answers:
         allowed = np.array([names is None or label in names for label in labels])
         best = soft.argmax(axis=1)
         sure = soft[np.arange(n_records), best]
-        self._outcome.soft = soft.astype(np.float32)
+        self._outcome.soft, self._outcome.copies = soft.astype(np.float32), rows / rows.sum(axis=-1, keepdims=True)
         for record in np.flatnonzero((sure > float(answer["min_confidence"])) & allowed[best]).tolist():
             self._outcome.votes[record, labels[best[record]], -1, -1] = float(min(sure[record], 1.0))

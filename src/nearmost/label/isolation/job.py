@@ -74,6 +74,9 @@ class Outcome:
     held_out: dict[int, str | None] = field(default_factory=dict)
     """Place of a record -> what the code says without what came from it."""
     soft: NDArray[np.float32] | None = None
+    """Of a learner: probabilities (n_records, n_labels), on labelled records those of a copy without their fold."""
+    copies: NDArray[np.float32] | None = None
+    """Of a learner: probabilities (N_FOLDS, n_records, n_labels) of copies that have each not seen one fold."""
     trouble: Trouble | None = None
     troubles: list[Trouble] = field(default_factory=list)
     """Those after which the run went on."""

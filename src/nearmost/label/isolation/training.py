@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,14 +10,14 @@ from numpy.typing import NDArray
 
 from nearmost.errors import InputError
 from nearmost.label.isolation.learning import LearningClassifier, LearningExtractor, classes_of
+from nearmost.label.votes.folds import N_FOLDS
 
-with contextlib.suppress(ImportError):  # what most learners use is loaded while that can still look around
-    pass
+Probabilities = NDArray[np.float32]
 
 
-def train(learner: type[LearningClassifier], job: dict[str, Any]) -> NDArray[np.float32]:
-    """Probabilities (n_asked, n_labels): of a learner trained on all labelled records, and for those themselves of
-    copies that were trained without their fold."""
+def train(learner: type[LearningClassifier], job: dict[str, Any]) -> tuple[Probabilities, Probabilities]:
+    """Probabilities (n_asked, n_labels) of a learner trained on all labelled records, and (N_FOLDS, n_asked, n_labels)
+    of copies that were each trained without a fold. The labelled records have theirs from the copy without them."""
     if issubclass(learner, LearningExtractor):
         raise InputError(
             f"{learner.__name__} learns spans, which wants a vector for each word; the project has one for each "
@@ -38,16 +37,20 @@ def train(learner: type[LearningClassifier], job: dict[str, Any]) -> NDArray[np.
             f"label{'s' * (n_labels != 1)}; label by hand some records of at least two labels"
         )
     n_asked = training["n_asked"]
-    soft = _probabilities(learner, vectors, records, labels, np.arange(n_asked), names)
-    assert soft is not None
+    asked = np.array(vectors[:n_asked])
+    soft = _probabilities(learner, vectors, records, labels, asked, names)
     folds = np.asarray(training["folds"], np.int64)
-    for fold in np.unique(folds):
+    copies = np.empty((N_FOLDS, *soft.shape), dtype=np.float32)
+    for fold in range(N_FOLDS):
         left_out = folds == fold
-        asked = records[left_out & (records < n_asked)]
-        if len(asked):
-            judged = _probabilities(learner, vectors, records[~left_out], labels[~left_out], asked, names)
-            soft[asked] = 1 / len(names) if judged is None else judged
-    return soft
+        copies[fold] = (
+            _probabilities(learner, vectors, records[~left_out], labels[~left_out], asked, names)
+            if left_out.any()
+            else soft
+        )
+        judged = records[left_out & (records < n_asked)]
+        soft[judged] = copies[fold, judged]
+    return soft, copies
 
 
 def _probabilities(
@@ -55,15 +58,15 @@ def _probabilities(
     vectors: NDArray[np.float32],
     records: NDArray[np.int64],
     labels: NDArray[Any],
-    asked: NDArray[np.int64],
+    asked: NDArray[np.float32],
     names: Sequence[str],
-) -> NDArray[np.float32] | None:
-    """Those of the records asked about, by a fresh learner; None where what it learns from has one label only."""
+) -> Probabilities:
+    """Those of the vectors asked about, by a fresh learner; all the same where it could learn one label only."""
     if len(set(labels.tolist())) < 2:
-        return None
+        return np.full((len(asked), len(names)), 1 / len(names), dtype=np.float32)
     made = learner()
     made.fit(np.array(vectors[records]), labels)
-    given = np.asarray(made.predict_proba(np.array(vectors[asked])), dtype=np.float64)
+    given = np.asarray(made.predict_proba(asked.copy()), dtype=np.float64)
     classes = classes_of(made, labels)
     if given.shape != (len(asked), len(classes)):
         raise InputError(

@@ -129,11 +129,12 @@ class Worker:
         """Trains a learner and sends what it thinks of every record."""
         from nearmost.label.isolation.training import train
 
-        soft = train(learner, job)
+        soft, copies = train(learner, job)
         params = learning.inference_params(learner)
         self._send(
             {
                 "soft": base64.b85encode(np.ascontiguousarray(soft, "<f4").tobytes()).decode(),
+                "copies": base64.b85encode(np.ascontiguousarray(copies, "<f2").tobytes()).decode(),
                 "min_confidence": params.min_confidence,
                 "label_names": params.label_names,
             }

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nearmost.errors import DamagedFileError, InputError, NewerFormatError
-from nearmost.label.store.schema import TABLES, VERSION
+from nearmost.label.store.schema import STEPS, TABLES, VERSION
 
 FILE = "project.db"
 WAIT = 30.0
@@ -42,6 +42,14 @@ class Database:
             raise NewerFormatError(f"{self._path}: has version {version}, this nearmost knows {VERSION}; update it")
         if version < 1:
             raise DamagedFileError(f"{self._path}: is a database, but not of a nearmost project")
+        if version < VERSION:
+            self._bring_up_to_date()
+
+    def _bring_up_to_date(self) -> None:
+        with self.writing() as connection:
+            for version in range(int(self.value("PRAGMA user_version")), VERSION):  # another may have done it meanwhile
+                connection.execute(STEPS[version])
+            connection.execute(f"PRAGMA user_version = {VERSION}")
 
     @property
     def connection(self) -> sqlite3.Connection:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 2
+STEPS = {1: "ALTER TABLE run ADD COLUMN copies BLOB"}
+"""What makes of a version the next one."""
 
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -58,7 +60,7 @@ CREATE TABLE heuristic (
 CREATE TABLE run (
     id INTEGER PRIMARY KEY, heuristic_id INTEGER NOT NULL REFERENCES heuristic ON DELETE CASCADE,
     fingerprint TEXT NOT NULL, started TEXT NOT NULL, seconds REAL, status TEXT NOT NULL, n_votes INTEGER NOT NULL,
-    error TEXT, log TEXT, votes BLOB, soft BLOB, held_out BLOB
+    error TEXT, log TEXT, votes BLOB, soft BLOB, held_out BLOB, copies BLOB
 );
 
 CREATE TABLE weak_run (

@@ -41,8 +41,9 @@ def votes_of(project: Opened, task_name: str | None = None, *, enabled: bool | N
     labels, confidence = np.full(shape, ABSTAIN, dtype=np.int16), np.zeros(shape)
     labels[rows.record, rows.heuristic], confidence[rows.record, rows.heuristic] = rows.label, rows.confidence
     return Votes.of(
-        labels, confidence, names=rows.names, n_labels=len(about.labels), soft=rows.soft, held_out=rows.held_out
-    )
+        labels, confidence, names=rows.names, n_labels=len(about.labels),
+        soft=rows.soft, copies=rows.copies, held_out=rows.held_out,
+    )  # fmt: skip
 
 
 def stats(project: Opened, task_name: str | None = None) -> list[HeuristicStatistics]:

@@ -79,7 +79,7 @@ class Votes:
         shape = (N_FOLDS, n, count)
         without = {name: np.ascontiguousarray(rows, dtype=np.float32) for name, rows in copies.items()}
         for name, rows in without.items():
-            if name not in extra or rows.shape != shape or not np.isfinite(rows).all():
+            if name not in extra or rows.shape != shape or not (np.isfinite(rows).all() and (rows >= 0).all()):
                 raise ShapeError(f"copies of {name!r} have shape {rows.shape}; wanted {shape}, and its probabilities")
         left = {name: _label_table(np.asarray(rows)[:, None], name)[:, 0] for name, rows in held_out.items()}
         for name, votes in left.items():

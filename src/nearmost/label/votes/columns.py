@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost.label.manual.tasks import Task
+from nearmost.label.votes.folds import N_FOLDS
 
 ROW = np.dtype(
     [
@@ -60,3 +61,20 @@ def unpacked_table(blob: bytes | None, about: Task, n_records: int) -> NDArray[n
     have = np.frombuffer(blob, dtype="<f4").reshape(-1, width)
     found[: len(have)] = have
     return found
+
+
+def packed_copies(tables: NDArray[Any]) -> bytes:
+    """Probabilities (N_FOLDS, n_records, n_labels) as float16, which holds three digits; record by record."""
+    return np.ascontiguousarray(np.moveaxis(tables, 0, 1), dtype="<f2").tobytes()
+
+
+def unpacked_copies(blob: bytes | None, about: Task, n_records: int) -> NDArray[np.float32] | None:
+    """The probabilities, as ``unpacked_table`` gives those of one learner; None where they cannot be such."""
+    width = len(about.labels)
+    if blob is None or len(blob) % (2 * N_FOLDS * width) or len(blob) > 2 * N_FOLDS * width * n_records:
+        return None
+    found = np.full((N_FOLDS, n_records, width), 1 / width, dtype=np.float32)
+    have = np.moveaxis(np.frombuffer(blob, dtype="<f2").reshape(-1, N_FOLDS, width), 1, 0)
+    found[:, : have.shape[1]] = have
+    whole = found.sum(axis=2, keepdims=True)
+    return found / whole if np.isfinite(whole).all() and (found >= 0).all() and (whole > 0).all() else None

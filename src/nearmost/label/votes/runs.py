@@ -13,7 +13,16 @@ from nearmost.errors import InputError, UnknownKeyError
 from nearmost.label.manual.tasks import ABSTAIN, Task, task
 from nearmost.label.store.database import now
 from nearmost.label.store.opened import Opened, n_rows
-from nearmost.label.votes.columns import Rows, label_numbers, packed, packed_table, unpacked, unpacked_table
+from nearmost.label.votes.columns import (
+    Rows,
+    label_numbers,
+    packed,
+    packed_copies,
+    packed_table,
+    unpacked,
+    unpacked_copies,
+    unpacked_table,
+)
 
 Vote = tuple[int, str, float] | tuple[int, str, float, int, int]
 """record, label, confidence, and of a span start and end."""
@@ -62,6 +71,8 @@ class VoteRows:
     end: NDArray[np.int64]
     soft: dict[str, NDArray[np.float32]]
     """Of a learner: probabilities (n_records, n_labels); all the same for records that came after its run."""
+    copies: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    """Of a learner: probabilities (N_FOLDS, n_records, n_labels) of copies that have each not seen one fold."""
     held_out: dict[str, NDArray[np.int64]] = field(default_factory=dict)
     """Of a heuristic whose lists were harvested from records: its votes (n_records,), and on those records what it
     says without the terms that came from each."""
@@ -122,6 +133,7 @@ def save_votes(
     seconds: float = 0.0,
     error: str | None = None,
     soft: NDArray[Any] | None = None,
+    copies: NDArray[Any] | None = None,
     held_out: Mapping[int, str | None] | None = None,
     started: str | None = None,
 ) -> int:
@@ -129,8 +141,9 @@ def save_votes(
 
     If ``status`` is anything but "done" the run is written down and the earlier votes stay; so they do where a vote
     names a label that the task does not have or a record that is not there (UnknownKeyError). ``soft`` float32
-    (n_records, n_labels) is what a learner thinks of every record; ``held_out`` what the heuristic says of records
-    from which its lists were harvested, without what came from each.
+    (n_records, n_labels) is what a learner thinks of every record, ``copies`` (N_FOLDS, n_records, n_labels) what it
+    thinks where it has not seen a fold; ``held_out`` what the heuristic says of records from which its lists were
+    harvested, without what came from each.
     """
     about = task(project, task_name)
     ids = {label.name: label.id for label in about.labels}
@@ -146,22 +159,23 @@ def save_votes(
             if not 0 <= record < n_records:
                 raise UnknownKeyError(f"a vote is about record {record}; ids go from 0 to {n_records - 1}")
             rows[(record, ids[label], *(where or (-1, -1)))] = (confidence, np.nan)
-        blobs: list[bytes | None] = [None, None, None]
+        blobs: list[bytes | None] = [None, None, None, None]
         if status == DONE:
             blobs = [
                 packed((*place, *sure) for place, sure in rows.items()),
-                soft if soft is None else packed_table(soft),
+                None if soft is None else packed_table(soft),
+                None if copies is None else packed_copies(copies),
                 held_out if held_out is None else packed(_held_rows(held_out, ids)),
             ]
         run = project.database.write(
             "INSERT INTO run"
-            " (heuristic_id, fingerprint, started, seconds, status, n_votes, error, log, votes, soft, held_out)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " (heuristic_id, fingerprint, started, seconds, status, n_votes, error, log, votes, soft, copies, held_out)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (number, fingerprint, started or now(), seconds, status, len(rows), error, log, *blobs),
         )
         if status == DONE:
-            others = "UPDATE run SET votes = NULL, soft = NULL, held_out = NULL WHERE heuristic_id = ? AND id != ?"
-            project.database.write(others, (number, run))
+            others = "votes = NULL, soft = NULL, copies = NULL, held_out = NULL WHERE heuristic_id = ? AND id != ?"
+            project.database.write(f"UPDATE run SET {others}", (number, run))
             project.database.write("UPDATE heuristic SET run_id = ? WHERE id = ?", (run, number))
     return run
 
@@ -202,17 +216,18 @@ def vote_rows(project: Opened, task_name: str | Task | None = None, *, enabled: 
     about = task(project, task_name)
     n_records = n_rows(project)
     found = project.database.rows(
-        "SELECT h.name, r.votes, r.soft, r.held_out FROM heuristic h JOIN run r ON r.id = h.run_id"
+        "SELECT h.name, r.votes, r.soft, r.copies, r.held_out FROM heuristic h JOIN run r ON r.id = h.run_id"
         " WHERE h.task_id = ? AND (? IS NULL OR h.enabled = ?) ORDER BY h.id",
         (about.id, enabled, enabled),
     )
-    parts = [unpacked(blob, n_records) for _, blob, _, _ in found]
+    parts = [unpacked(blob, n_records) for _, blob, *_ in found]
     rows = np.concatenate([*parts, unpacked(None, 0)])
     heuristic = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
     labels = label_numbers(rows, about)
     known = labels >= 0
     rows, heuristic, labels = rows[known], heuristic[known], labels[known]
-    soft = {name: unpacked_table(blob, about, n_records) for name, _, blob, _ in found}
+    soft = {name: unpacked_table(blob, about, n_records) for name, _, blob, *_ in found}
+    copies = {name: unpacked_copies(blob, about, n_records) for name, *_, blob, _ in found if soft[name] is not None}
     return VoteRows(
         tuple(name for name, *_ in found),
         heuristic,
@@ -222,9 +237,10 @@ def vote_rows(project: Opened, task_name: str | Task | None = None, *, enabled: 
         rows["start"].astype(np.int64),
         rows["stop"].astype(np.int64),
         {name: table for name, table in soft.items() if table is not None},
+        {name: tables for name, tables in copies.items() if tables is not None},
         {
             name: _held_out(part, unpacked(blob, n_records), about, n_records)
-            for (name, _, _, blob), part in zip(found, parts, strict=True)
+            for (name, *_, blob), part in zip(found, parts, strict=True)
             if blob is not None
         },
     )
