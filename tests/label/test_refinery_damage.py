@@ -75,6 +75,13 @@ SMALL = {
             {"name": "text", "active": True, "operator": "BETWEEN", "searchValue": "1"}]}}},
     ],
     "data_slice_record_association_data": [{"data_slice_id": "d1", "record_id": "r2"}],
+    "comments": [
+        {"xfkey": xfkey, "xftype": kind, "comment": f"on {xfkey}", "created_by": "u2", "is_private": False,
+         "is_markdown": False, "order_key": 1, "created_at": f"2022-08-0{day} 10:00:00.5"}
+        for day, (xfkey, kind) in enumerate(
+            [("r2", "RECORD"), ("t2", "LABELING_TASK"), ("l1", "LABEL"), ("a2", "ATTRIBUTE"), ("d1", "DATA_SLICE"),
+             ("s1", "HEURISTIC"), ("k1", "KNOWLEDGE_BASE"), ("e1", "EMBEDDING")], 1)
+    ],
 }  # fmt: skip
 
 
@@ -103,6 +110,15 @@ def test_a_small_snapshot_comes_over_whole(tmp_path):
         assert project.vectors().tolist() == [[1.0, 0.5], [0.0, 1.0]]
         assert [label.hotkey for label in project.task("topic").labels] == ["q", ""]
         assert "slice odd" in str(project.history(1)[0])
+        assert [(each.target, each.body, each.author) for each in project.comments()] == [
+            (target, f"on {xfkey}", "refinery-2")
+            for target, xfkey in (
+                ("record:2", "r2"), ("task:a-b", "t2"), ("label:topic/sports", "l1"), ("attribute:text", "a2"),
+                ("slice:fixed", "d1"), ("heuristic:topic/my_rule", "s1"), ("lookup:sports", "k1"),
+            )
+        ]  # fmt: skip
+        assert project.comments("record:2")[0].created == "2022-08-01T10:00:00.5Z"
+        assert "1 comment on what is not here" in str(project.history(1)[0])
 
 
 def places(value, path=()):

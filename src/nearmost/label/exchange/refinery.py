@@ -13,7 +13,8 @@ import numpy as np
 
 from nearmost.errors import InputError, NearmostError
 from nearmost.label.exchange.archives import Archive
-from nearmost.label.exchange.refinery_slices import add_slices
+from nearmost.label.exchange.refinery_comments import add_comments
+from nearmost.label.exchange.refinery_slices import add_slices, slice_name
 from nearmost.label.exchange.tokens import tokens
 from nearmost.label.lookups import lists
 from nearmost.label.lookups.knowledge import variable
@@ -90,6 +91,10 @@ class _Snapshot:
         """refinery's id of a label -> (its id of the task, name)."""
         self.attributes = {each["id"]: each["name"] for each in document["attributes_data"]}
         self.tokens: dict[str, list[int]] = defaultdict(list)
+        self.targets = {number: f"attribute:{name}" for number, name in self.attributes.items()}
+        """refinery's id of anything -> what a comment on it is on."""
+        self.authors: dict[str, str] = {}
+        """refinery's id of somebody -> what we call them."""
 
     def add(self) -> None:
         self.add_records()
@@ -105,6 +110,9 @@ class _Snapshot:
         self.add_lookups()
         left = add_slices(self.project, self.document, self.rows, self.labels, self.tasks)
         left += self.add_vectors()
+        self.targets |= {each["id"]: f"slice:{slice_name(each)}" for each in self.document.get("data_slice_data") or []}
+        comments = self.document.get("comments") or []
+        left += add_comments(self.project, comments, self.targets, self.rows, self.authors)
         what = {"records": len(self.rows), "left out": "; ".join(left) or None}
         journal.note(self.project, "import_refinery", what, author="import")
 
@@ -118,6 +126,8 @@ class _Snapshot:
         given = [each["data"] for each in self.document["records_data"]]
         records.add_records(self.project, given, types=types, author="import")
         self.rows = {each["id"]: number for number, each in enumerate(self.document["records_data"])}
+        keys = {each.id: each.key for each in records.records(self.project)}
+        self.targets |= {each: f"record:{keys[number]}" for each, number in self.rows.items()}
 
     def add_tasks(self) -> None:
         labels: dict[str, list[dict[str, str]]] = defaultdict(list)
@@ -134,6 +144,10 @@ class _Snapshot:
                 self.tasks[each["id"]] = tasks.add_task(
                     self.project, name, labels[each["id"]], kind=kind, attribute=about
                 )
+                self.targets[each["id"]] = f"task:{name}"
+        for number, (about_id, name) in self.labels.items():
+            if about_id in self.tasks:
+                self.targets[number] = f"label:{self.tasks[about_id].name}/{name}"
 
     def place(self, association: Mapping[str, Any]) -> tuple[Task, int, str, tuple[int, int] | None] | None:
         """Task, record, label and the span in characters; None where one of them is not there any more."""
@@ -151,14 +165,17 @@ class _Snapshot:
         return about, record, label, (where[min(numbers)][0], where[max(numbers)][1])
 
     def add_manual(self, said: Sequence[Mapping[str, Any]]) -> None:
-        authors = list(dict.fromkeys(each.get("created_by") for each in said))
+        people = list(dict.fromkeys(each.get("created_by") for each in said))
+        self.authors = {
+            str(each): "me" if len(people) == 1 else f"refinery-{number}" for number, each in enumerate(people, 1)
+        }
         state: dict[str, dict[int, list[by_hand.Row]]] = defaultdict(lambda: defaultdict(list))
         for each in said:
             found = self.place(each)
             if found is None:
                 continue
             about, record, label, span = found
-            author = "me" if len(authors) == 1 else f"refinery-{authors.index(each.get('created_by')) + 1}"
+            author = self.authors[str(each.get("created_by"))]
             start, stop = span or (None, None)
             gold = int(bool(each.get("is_gold_star")))
             made = str(each["created_at"]).replace(" ", "T") + "Z"
@@ -187,6 +204,7 @@ class _Snapshot:
             path = self.project.folder / "heuristics" / about.name / f"{name}.py"
             path.parent.mkdir(exist_ok=True)
             path.write_text(each.get("source_code") or "", encoding="utf-8")
+            self.targets[each["id"]] = f"heuristic:{about.name}/{name}"
             kind = KINDS.get(each["type"], "function")
             runs.register(self.project, about.name, name, kind, str(path.relative_to(self.project.folder)))
             run = finished.get(each["id"])
@@ -240,6 +258,7 @@ class _Snapshot:
                 if (value := str(term["value"])).strip()
             }  # fmt: skip
             lists.write(lists.Lookup(name, tuple(held.values())), self.project.folder / "lookups")
+            self.targets[each["id"]] = f"lookup:{name}"
 
     def add_vectors(self) -> list[str]:
         """What could not be taken along."""

@@ -11,6 +11,11 @@ from nearmost.label.manual.tasks import Task
 from nearmost.label.store.opened import Opened
 
 
+def slice_name(each: Mapping[str, Any]) -> str:
+    """What a slice of refinery's is called here."""
+    return str(each["name"].replace('"', "'"))
+
+
 def add_slices(
     project: Opened,
     document: Mapping[str, Any],
@@ -25,7 +30,7 @@ def add_slices(
             members[each["data_slice_id"]].append(rows[each["record_id"]])
     left = []
     for each in document.get("data_slice_data") or []:
-        name = each["name"].replace('"', "'")
+        name = slice_name(each)
         if each.get("static"):
             slices.save_members(project, name, members[each["id"]])
             continue
