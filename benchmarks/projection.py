@@ -1,6 +1,6 @@
 """What shortening rows costs in recall and gains in bytes and time, beside scikit-learn's projections.
 
-    python benchmarks/projection.py [--encoder lsa|minilm] [--n 100000] [--dim 64] [--metric cosine]
+    python benchmarks/projection.py [--encoder lsa|minilm|static] [--n 100000] [--dim 64] [--metric cosine] [--queries 500]
 
 Truth are the 10 nearest full rows of 500 rows held out. Each projection is learnt or drawn five times where it is
 random, and searched exactly; "of 50", "of 100" are the share of the truth among that many candidates, which is what
@@ -26,10 +26,10 @@ import results  # noqa: E402
 from datasets import headlines_by, held_out, many_headlines  # noqa: E402
 from nearmost import GaussianProjection, Index, PCAProjection, Projection, SparseProjection, truncate  # noqa: E402
 from nearmost.bench.machine import machine  # noqa: E402
-from nearmost.bench.truth import Truth  # noqa: E402
+from nearmost.bench.truth import Truth, scores_of  # noqa: E402
 from nearmost.metrics import METRICS  # noqa: E402
 
-K, QUERIES, SEEDS = 10, 500, 5
+K, SEEDS = 10, 5
 Apply = Callable[[Any], Any]
 
 
@@ -54,10 +54,11 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=100_000)
     parser.add_argument("--dim", type=int, default=64)
     parser.add_argument("--metric", default="cosine")
+    parser.add_argument("--queries", type=int, default=500)
     options = parser.parse_args()
     dim, metric = options.dim, METRICS[options.metric]
     made = many_headlines(384, options.n) if options.encoder == "lsa" else headlines_by(options.encoder, options.n)
-    base, queries = held_out(made[1], QUERIES)
+    base, queries = held_out(made[1], options.queries)
     wide = base.shape[1]
     truth = Truth.of(metric, base, queries, K)
     methods: dict[str, tuple[Callable[[int], Apply], int]] = {
@@ -87,7 +88,7 @@ def main() -> None:
         print(
             f"{name:<24}{mean[0]:>9.4f}{spread:>8.4f}{mean[1]:>9.4f}{mean[2]:>9.4f}{spent / seeds:>12.2f}", flush=True
         )
-    builds = built(base, metric.name, dim)
+    builds = built(base, metric.name, dim, options.queries)
     for name, seconds, size, recall in builds:
         print(f"index {name:<26}{seconds:>9.1f} CPU s to build {size / 2**20:>9.1f} MiB   recall found {recall:.4f}")
     results.write(
@@ -96,9 +97,9 @@ def main() -> None:
     )
 
 
-def built(base: Any, metric: str, dim: int) -> list[tuple[str, float, int, float]]:
+def built(base: Any, metric: str, dim: int, n_queries: int) -> list[tuple[str, float, int, float]]:
     """Indexes as users build them: (name, CPU seconds, bytes, recall@10 of the full truth with default search)."""
-    base, queries = held_out(base, QUERIES, seed=1)
+    base, queries = held_out(base, n_queries, seed=1)
     truth = Truth.of(METRICS[metric], base, queries, K)
     found: list[tuple[str, float, int, float]] = []
     for name, how in (
@@ -121,15 +122,9 @@ def built(base: Any, metric: str, dim: int) -> list[tuple[str, float, int, float
 
 def share(truth: Truth, ids: Any) -> float:
     """The share of the truth among any number of candidates."""
-    unit = truth.rows / np.maximum(np.linalg.norm(truth.rows, axis=1, keepdims=True), 1e-30)
-    cosine = truth.metric.name == "cosine"
-    hits = 0
-    for query, near, least in zip(truth.queries, ids, truth.kth, strict=True):
-        part = (unit if cosine else truth.rows)[near].astype(np.float64)
-        one = query / (np.linalg.norm(query) or 1) if cosine else query
-        scores = part @ one if cosine else -np.linalg.norm(part - query, axis=1)
-        hits += min(K, int((scores >= least - 1e-6 * abs(least)).sum()))
-    return hits / (K * len(ids))
+    found = scores_of(truth.metric, truth.rows, truth.queries, ids)
+    hits = np.minimum(K, (found >= truth.kth[:, None] - 1e-6 * np.abs(truth.kth[:, None])).sum(axis=1))
+    return float(hits.sum()) / ids[:, :K].size
 
 
 if __name__ == "__main__":

@@ -59,17 +59,20 @@ void turn_rows(int metric, size_t dim, const AnyRows& values, const Maybe<const 
 }
 
 void grow_tree(const Array<const float, 2>& inside, const Maybe<const uint8_t, 1>& held, size_t n_lists, size_t width,
-               int rounds, uint64_t seed, const Array<float, 2>& cells, const Array<float, 2>& lists,
-               const Array<uint32_t, 1>& first, const Array<uint32_t, 1>& owner, int n_threads,
-               const Progress& progress) {
+               int rounds, uint64_t seed, const Array<uint8_t, 2>& codes, const Array<float, 2>& cells,
+               const Array<float, 2>& lists, const Array<uint32_t, 1>& first, const Array<uint32_t, 1>& owner,
+               int n_threads, const Progress& progress) {
   const size_t n = inside.shape(0), dim = inside.shape(1);
   const TreeShape shape = {cells.shape(0), n_lists, width, rounds, seed};
   require(n > 0 && n < kNoRow && dim > 0 && n_lists > 0 && n_lists < kNoRow && width > 0 && shape.cells > 0 &&
               cells.shape(1) == dim && lists.shape(0) == shape.most_lists() && lists.shape(1) == dim &&
-              first.shape(0) == shape.cells + 1 && owner.shape(0) == n,
+              first.shape(0) == shape.cells + 1 && owner.shape(0) == n && codes.shape(0) == n &&
+              codes.shape(1) == (dim + 3) / 4 * kWordBytes,
           "nearmost: the arrays of the tree do not fit together");
   const Tree tree = {cells.data(), lists.data(), first.data(), owner.data()};
-  run([&] { return grow(inside.data(), n, dim, pointer(held, {n}), shape, tree, n_threads, poll_with(progress)); });
+  run([&] {
+    return grow(inside.data(), n, dim, pointer(held, {n}), shape, codes.data(), tree, n_threads, poll_with(progress));
+  });
 }
 
 void pack_centroids(const Array<const float, 2>& values, const Maybe<const uint8_t, 1>& used,
@@ -214,8 +217,8 @@ void bind_partition(nb::module_& m) {
         "seed"_a, "axes"_a, "n_threads"_a, "progress"_a.none());
   m.def("turn", &turn_rows, "metric"_a, "dim"_a, "rows"_a, "scales"_a.none(), "unit"_a, "mean"_a, "axes"_a.none(),
         "out"_a, "shift"_a, "half_squares"_a.none(), "n_threads"_a, "progress"_a.none());
-  m.def("grow", &grow_tree, "inside"_a, "held"_a.none(), "n_lists"_a, "width"_a, "rounds"_a, "seed"_a, "cells"_a,
-        "lists"_a, "first"_a, "owner"_a, "n_threads"_a, "progress"_a.none());
+  m.def("grow", &grow_tree, "inside"_a, "held"_a.none(), "n_lists"_a, "width"_a, "rounds"_a, "seed"_a, "codes"_a,
+        "cells"_a, "lists"_a, "first"_a, "owner"_a, "n_threads"_a, "progress"_a.none());
   m.def("pack_panels", &pack_centroids, "values"_a, "used"_a.none(), "shift"_a.none(), "weight"_a, "codes"_a,
         "scales"_a, "biases"_a.none());
   nb::class_<BoundPartition>(m, "Partition")

@@ -14,6 +14,43 @@ static inline float sum_of(ptrdiff_t n, Term term) {
   return total;
 }
 
+struct Two {
+  float first, second;
+};
+
+// Two such sums side by side; add(i, first, second) adds term i to both.
+template <class Add>
+static inline Two sums_of(ptrdiff_t n, Add add) {
+  constexpr ptrdiff_t lanes = 16;
+  float first[lanes] = {}, second[lanes] = {};
+  ptrdiff_t i = 0;
+  for (; i + lanes <= n; i += lanes)
+    for (ptrdiff_t j = 0; j < lanes; ++j) add(i + j, first[j], second[j]);
+  for (ptrdiff_t j = 0; i + j < n; ++j) add(i + j, first[j], second[j]);
+  Two total = {0, 0};
+  for (ptrdiff_t j = 0; j < lanes; ++j) {
+    total.first += first[j];
+    total.second += second[j];
+  }
+  return total;
+}
+
+static inline float largest_of(const float* values, ptrdiff_t n) {
+  constexpr ptrdiff_t lanes = 16;
+  float most[lanes] = {};
+  const auto meet = [&](ptrdiff_t i, ptrdiff_t j) {
+    const float size = __builtin_fabsf(values[i]);
+    most[j] = size > most[j] ? size : most[j];
+  };
+  ptrdiff_t i = 0;
+  for (; i + lanes <= n; i += lanes)
+    for (ptrdiff_t j = 0; j < lanes; ++j) meet(i + j, j);
+  for (ptrdiff_t j = 0; i + j < n; ++j) meet(i + j, j);
+  float peak = 0;
+  for (ptrdiff_t j = 0; j < lanes; ++j) peak = most[j] > peak ? most[j] : peak;
+  return peak;
+}
+
 static void scale(const int32_t* sums, size_t n, int32_t bias, float step, const float* scales, const float* offsets,
                   float* out) {
   for (size_t i = 0; i < n; i += 16)
@@ -65,10 +102,11 @@ static float cut(const float* scores, size_t n, size_t k) {
   return low;
 }
 
-static inline int nearest_code(float x) {
-  x = x > -8.0f ? x : -8.0f;
-  x = x < 7.5f ? x : 7.5f;
-  return int(x + 8.0f);
+// The limits are set among integers: GCC makes branches of such limits among floats.
+static inline int nearest_code(float x) {  // |x| below 32
+  const int code = int(x + 32.0f) - 24;
+  const int least = code > 0 ? code : 0;
+  return least < 15 ? least : 15;
 }
 
 // A row's residual against its centroid, in steps of its own. The best of six clips; then each code moves to where
@@ -76,8 +114,7 @@ static inline int nearest_code(float x) {
 // is least, e being what is lost: an error along the row counts more, since the queries that look for it lie there
 // (Guo et al., ScaNN, ICML 2020). direction is of length 1, or null for none.
 static float encode(const float* residual, const float* direction, ptrdiff_t n, float eta, uint8_t* codes) {
-  float peak = 0;
-  for (ptrdiff_t i = 0; i < n; ++i) peak = __builtin_fabsf(residual[i]) > peak ? __builtin_fabsf(residual[i]) : peak;
+  const float peak = largest_of(residual, n);
   if (!(peak > 1e-20f)) {
     for (ptrdiff_t i = 0; i < n; ++i) codes[i] = 8;
     return 0;
@@ -86,39 +123,64 @@ static float encode(const float* residual, const float* direction, ptrdiff_t n, 
   constexpr float clips[] = {0.45f, 0.55f, 0.65f, 0.75f, 0.85f, 1.0f};
   for (const float clip : clips) {
     const float tried = 7.5f / (peak * clip);
-    const auto level = [&](ptrdiff_t i) { return float(nearest_code(residual[i] * tried)) - 7.5f; };
-    const float along = sum_of(n, [&](ptrdiff_t i) { return level(i) * residual[i]; });
-    const float squares = sum_of(n, [&](ptrdiff_t i) { return level(i) * level(i); });
-    if (along * along / squares > most) {
-      most = along * along / squares;
+    const Two found = sums_of(n, [&](ptrdiff_t i, float& along, float& squares) {
+      const float level = float(nearest_code(residual[i] * tried)) - 7.5f;
+      along += level * residual[i];
+      squares += level * level;
+    });
+    if (found.first * found.first / found.second > most) {
+      most = found.first * found.first / found.second;
       per_step = tried;
     }
   }
   for (ptrdiff_t i = 0; i < n; ++i) codes[i] = uint8_t(nearest_code(residual[i] * per_step));
   const auto level = [&](ptrdiff_t i) { return float(codes[i]) - 7.5f; };
+  const float row = direction ? sum_of(n, [&](ptrdiff_t i) { return direction[i] * residual[i]; }) : 0;
   const auto best_factor = [&] {
-    float along = sum_of(n, [&](ptrdiff_t i) { return level(i) * residual[i]; });
-    float squares = sum_of(n, [&](ptrdiff_t i) { return level(i) * level(i); });
+    Two sums = sums_of(n, [&](ptrdiff_t i, float& along, float& squares) {
+      along += level(i) * residual[i];
+      squares += level(i) * level(i);
+    });
     if (direction) {
-      const float row = sum_of(n, [&](ptrdiff_t i) { return direction[i] * residual[i]; });
       const float coded = sum_of(n, [&](ptrdiff_t i) { return direction[i] * level(i); });
-      along += eta * row * coded;
-      squares += eta * coded * coded;
+      sums.first += eta * row * coded;
+      sums.second += eta * coded * coded;
     }
-    return along / squares;
+    return sums.first / sums.second;
   };
   float factor = best_factor();
   for (int pass = 0; direction && pass < 2; ++pass) {
     float lost = sum_of(n, [&](ptrdiff_t i) { return direction[i] * (residual[i] - factor * level(i)); });
-    for (ptrdiff_t i = 0; i < n; ++i) {
+    const auto steps_to = [&](ptrdiff_t i) {
       const float error = residual[i] - factor * level(i) + eta * lost * direction[i];
-      const float steps = error / (factor * (1 + eta * direction[i] * direction[i]));
-      if (!(__builtin_fabsf(steps) > 0.5f)) continue;
+      return error / (factor * (1 + eta * direction[i] * direction[i]));
+    };
+    const auto move = [&](ptrdiff_t i, float steps) {
       const float wanted = float(codes[i]) + (steps < 20.0f ? (steps > -20.0f ? steps : -20.0f) : 20.0f) + 0.5f;
       const int code = wanted < 0 ? 0 : wanted > 15 ? 15 : int(wanted);
       lost -= direction[i] * factor * float(code - int(codes[i]));
       codes[i] = uint8_t(code);
-    }
+    };
+    // One number after the other, as each move changes what is lost; but most stay where they are, so that sixteen are
+    // looked at together, and again from the next one on where one of them moves.
+    constexpr ptrdiff_t lanes = 16;
+    ptrdiff_t i = 0;
+    for (; i + lanes <= n; i += lanes)
+      for (ptrdiff_t next = 0; next < lanes;) {
+        float steps[lanes];
+        int far = 0;
+        for (ptrdiff_t j = 0; j < lanes; ++j) {
+          steps[j] = steps_to(i + j);
+          far |= int(__builtin_fabsf(steps[j]) > 0.5f) << j;
+        }
+        far &= -1 << next;
+        if (far == 0) break;
+        next = __builtin_ctz(unsigned(far));
+        move(i + next, steps[next]);
+        ++next;
+      }
+    for (; i < n; ++i)
+      if (const float steps = steps_to(i); __builtin_fabsf(steps) > 0.5f) move(i, steps);
     factor = best_factor();
   }
   return factor;

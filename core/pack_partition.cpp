@@ -22,9 +22,15 @@ void decode(const Panels& lists, size_t l, size_t dim, float* out) {
     out[k] = lists.scales[l] * float(int(panel[k / kWordBytes * kPanelBytes + k % kWordBytes]) - kZero);
 }
 
-void place_codes(const uint8_t* codes, size_t n, size_t lane, uint8_t* block) {
-  for (size_t k = 0; k < n; ++k)
-    block[k / 8 * kHalfBytes + lane * kWordBytes + k % kWordBytes] |= uint8_t(codes[k] << (k % 8 < 4 ? 0 : 4));
+// codes: zeros up to a multiple of 8.
+void place_codes(const uint8_t* codes, size_t halves, size_t lane, uint8_t* block) {
+  for (size_t h = 0; h < halves; ++h) {
+    uint32_t low, high;
+    std::memcpy(&low, codes + h * 8, kWordBytes);
+    std::memcpy(&high, codes + h * 8 + kWordBytes, kWordBytes);
+    low |= high << 4;
+    std::memcpy(block + h * kHalfBytes + lane * kWordBytes, &low, kWordBytes);
+  }
 }
 
 class ListPacker {
@@ -35,7 +41,7 @@ class ListPacker {
     centroid_.resize(m);
     residual_.resize(m);
     direction_.resize(m);
-    codes_.resize(p.coded);
+    codes_.resize(p.halves() * 8);
   }
 
   void list(size_t l, uint8_t* blocks) {
@@ -51,7 +57,7 @@ class ListPacker {
         numbers[1][lane] = 0;
         if (row == kNoRow) continue;
         numbers[0][lane] = code(inside_ + row * p_.frame.turned);
-        place_codes(codes_.data(), p_.coded, lane, block);
+        place_codes(codes_.data(), p_.halves(), lane, block);
         if (p_.offsets()) numbers[1][lane] = -(half_squares_[row] + p_.lists.biases[l]);
       }
       std::memcpy(block + p_.halves() * kHalfBytes, numbers, bytes - p_.halves() * kHalfBytes);
@@ -61,15 +67,22 @@ class ListPacker {
  private:
   float code(const float* row) {
     const size_t n = p_.coded;
-    float squares = 0;
-    for (size_t k = 0; k < n; ++k) {
-      residual_[k] = row[k] - centroid_[k];
-      direction_[k] = shift_ ? row[k] + shift_[k] : 0;
-      squares += direction_[k] * direction_[k];
-    }
+    for (size_t k = 0; k < n; ++k) residual_[k] = row[k] - centroid_[k];
+    if (shift_) aim(row, n);
+    return kernels().encode(residual_.data(), shift_ ? direction_.data() : nullptr, ptrdiff_t(n), eta_, codes_.data());
+  }
+
+  // The direction of the row, of length 1.
+  void aim(const float* row, size_t n) {
+    constexpr size_t lanes = 16;
+    float sums[lanes] = {}, squares = 0;
+    for (size_t k = 0; k < n; ++k) direction_[k] = row[k] + shift_[k];
+    for (size_t k = 0; k + lanes <= n; k += lanes)
+      for (size_t j = 0; j < lanes; ++j) sums[j] += direction_[k + j] * direction_[k + j];
+    for (size_t k = n / lanes * lanes; k < n; ++k) squares += direction_[k] * direction_[k];
+    for (const float sum : sums) squares += sum;
     const float per_length = squares > 1e-20f ? 1 / std::sqrt(squares) : 0;
     for (size_t k = 0; k < n; ++k) direction_[k] *= per_length;
-    return kernels().encode(residual_.data(), shift_ ? direction_.data() : nullptr, ptrdiff_t(n), eta_, codes_.data());
   }
 
   const Partition& p_;

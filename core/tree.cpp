@@ -9,6 +9,7 @@
 
 #include "columns.h"
 #include "random.h"
+#include "residuals.h"
 
 namespace nearmost {
 namespace {
@@ -19,16 +20,6 @@ constexpr int kCellRounds = 8, kListRounds = 6;
 constexpr float kNone = -3e38f;
 
 using Ids = std::vector<uint32_t>;
-
-// The first of the largest; n is a multiple of 16.
-size_t best_of(const float* scores, size_t n) {
-  float lanes[16];
-  std::copy(scores, scores + 16, lanes);
-  for (size_t i = 16; i < n; i += 16)
-    for (size_t j = 0; j < 16; ++j) lanes[j] = scores[i + j] > lanes[j] ? scores[i + j] : lanes[j];
-  const float most = *std::max_element(lanes, lanes + 16);
-  return size_t(std::find(scores, scores + n, most) - scores);
-}
 
 // What lies in each of several buckets, in the order in which it came.
 struct Buckets {
@@ -45,8 +36,8 @@ struct Buckets {
 
 class Grower {
  public:
-  Grower(const float* rows, size_t n, size_t dim, const uint8_t* held, int n_threads, const Poll& poll)
-      : rows_(rows), n_(n), dim_(dim), held_(held), n_threads_(n_threads), poll_(poll) {}
+  Grower(const float* rows, size_t n, size_t dim, const uint8_t* held, uint8_t* codes, int n_threads, const Poll& poll)
+      : rows_(rows), n_(n), dim_(dim), held_(held), residuals_(rows, n, dim, codes), n_threads_(n_threads), poll_(poll) {}
 
   bool run(const TreeShape& shape, const Tree& out) {
     Random random(shape.seed);
@@ -54,11 +45,14 @@ class Grower {
     std::fill(out.first, out.first + shape.cells + 1, 0);
     Ids all(n_);
     std::iota(all.begin(), all.end(), 0);
-    if (!means(sampled(trained(all), cells * kRowsPerCell, random), cells, kCellRounds, random.next(), out.cells,
-               n_threads_))
-      return false;
+    const Ids some = sampled(trained(all), cells * kRowsPerCell, random);
+    const auto nearest_of_some = [&](uint32_t* owner) { return nearest_exactly(some, out.cells, cells, owner); };
+    if (!means(some, cells, kCellRounds, random.next(), out.cells, nearest_of_some)) return false;
     Ids nearest(n_ * width);
-    if (!nearest_cells(out.cells, cells, width, nearest.data())) return false;
+    scores_.resize(n_ * width);
+    if (!nearest_cells(out.cells, cells, width, nearest.data()) ||
+        !residuals_.code(out.cells, nearest.data(), width, n_threads_, poll_))
+      return false;
     if (!grow_lists(shape, cells, width, nearest, random.next(), out)) return false;
     const size_t lists = out.first[cells];
     std::fill(out.first + cells, out.first + shape.cells + 1, uint32_t(lists));
@@ -89,20 +83,15 @@ class Grower {
   }
 
   // k-means (Lloyd 1982) of some rows, started from k of them; an empty centroid takes half of the fullest one's place.
-  bool means(const Ids& ids, size_t k, int rounds, uint64_t seed, float* centroids, int n_threads) {
+  // nearest(owner) fills in the centroid that each of the rows is nearest to, and is false where poll stopped it.
+  template <class Nearest>
+  bool means(const Ids& ids, size_t k, int rounds, uint64_t seed, float* centroids, const Nearest& nearest) const {
     Random random(seed);
     const Ids seeds = sampled(ids, k, random);
     for (size_t c = 0; c < k; ++c) std::copy_n(row(seeds[c % seeds.size()]), dim_, centroids + c * dim_);
     std::vector<uint32_t> owner(ids.size());
     for (int round = 0; round < rounds; ++round) {
-      const Columns columns(centroids, k, dim_, 0.5f);
-      const bool complete =
-          parallel_parts(ids.size(), kPart, n_threads, n_threads == 1 ? nullptr : poll_, [&](size_t from, size_t to) {
-            columns.score(
-                from, to, [&](size_t i) { return row(ids[i]); },
-                [&](size_t i, const float* scores) { owner[i] = uint32_t(best_of(scores, columns.width())); });
-          });
-      if (!complete) return false;
+      if (!nearest(owner.data())) return false;
       const Buckets members(owner.data(), owner.size(), k);
       std::vector<size_t> counts(k);
       for (size_t c = 0; c < k; ++c) {
@@ -115,6 +104,16 @@ class Grower {
         if (counts[c] == 0) split_fullest(counts, c, centroids);
     }
     return true;
+  }
+
+  bool nearest_exactly(const Ids& ids, const float* centroids, size_t k, uint32_t* owner) const {
+    const Columns columns(centroids, k, dim_, 0.5f);
+    return parallel_parts(ids.size(), kPart, n_threads_, poll_, [&](size_t from, size_t to) {
+      Ids room(columns.width());
+      columns.score(
+          from, to, [&](size_t i) { return row(ids[i]); },
+          [&](size_t i, const float* scores) { owner[i] = uint32_t(best_of(scores, columns.width(), room.data())); });
+    });
   }
 
   void split_fullest(std::vector<size_t>& counts, size_t empty, float* centroids) const {
@@ -139,16 +138,18 @@ class Grower {
     for (size_t k = 0; k < dim_; ++k) out[k] /= float(count);
   }
 
-  // (n, width), nearest first.
+  // (n, width), nearest first, and what they score.
   bool nearest_cells(const float* cells, size_t count, size_t width, uint32_t* nearest) {
     const Columns columns(cells, count, dim_, 0.5f);
     return parallel_parts(n_, kPart, n_threads_, poll_, [&](size_t from, size_t to) {
+      Ids room(columns.width());
       columns.score(
           from, to, [&](size_t i) { return row(i); },
           [&](size_t i, float* scores) {
             for (size_t w = 0; w < width; ++w) {
-              const size_t best = best_of(scores, columns.width());
+              const size_t best = best_of(scores, columns.width(), room.data());
               nearest[i * width + w] = uint32_t(best);
+              scores_[i * width + w] = scores[best];
               scores[best] = kNone;
             }
           });
@@ -171,8 +172,15 @@ class Grower {
       const size_t count = out.first[g + 1] - out.first[g];
       if (count == 0) return;
       const auto begin = members.items.begin();
-      const Ids ids(begin + ptrdiff_t(members.start[g]), begin + ptrdiff_t(members.start[g + 1]));
-      means(trained(ids), count, kListRounds, seed + g, out.lists + out.first[g] * dim_, 1);
+      const Ids ids = trained({begin + ptrdiff_t(members.start[g]), begin + ptrdiff_t(members.start[g + 1])});
+      float* lists = out.lists + out.first[g] * dim_;
+      means(ids, count, kListRounds, seed + g, lists, [&](uint32_t* owner) {
+        const NearLists near(lists, count, out.cells + g * dim_, nullptr, 0, dim_);
+        near.nearest(
+            residuals_, 0, ids.size(), [&](size_t i) { return ids[i]; },
+            [&](size_t i, size_t list, float) { owner[i] = uint32_t(list); });
+        return true;
+      });
     });
   }
 
@@ -188,12 +196,12 @@ class Grower {
     const bool complete = parallel_for(cells, n_threads_, poll_, [&](size_t g, const GoOn&) {
       const size_t count = out.first[g + 1] - out.first[g];
       if (count == 0) return;
-      const Columns columns(out.lists + out.first[g] * dim_, count, dim_, 0.5f);
-      columns.score(
-          near_cells.start[g], near_cells.start[g + 1], [&](size_t i) { return row(near_cells.items[i] / width); },
-          [&](size_t i, const float* found) {
-            const size_t best = best_of(found, columns.width());
-            const uint64_t better = ranked(found[best], out.first[g] + uint32_t(best));
+      const NearLists near(out.lists + out.first[g] * dim_, count, out.cells + g * dim_, out.cells, cells, dim_);
+      near.nearest(
+          residuals_, near_cells.start[g], near_cells.start[g + 1],
+          [&](size_t i) { return near_cells.items[i] / width; },
+          [&](size_t i, size_t list, float score) {
+            const uint64_t better = ranked(scores_[near_cells.items[i]] + score, out.first[g] + uint32_t(list));
             std::atomic<uint64_t>& own = nearest[near_cells.items[i] / width];
             for (uint64_t now = own.load(std::memory_order_relaxed);
                  now < better && !own.compare_exchange_weak(now, better, std::memory_order_relaxed);) {
@@ -233,15 +241,17 @@ class Grower {
   const float* rows_;
   const size_t n_, dim_;
   const uint8_t* held_;
+  Residuals residuals_;
+  std::vector<float> scores_;  // of each row's nearest cells
   const int n_threads_;
   const Poll& poll_;
 };
 
 }  // namespace
 
-bool grow(const float* rows, size_t n, size_t dim, const uint8_t* held, const TreeShape& shape, const Tree& out,
-          int n_threads, const Poll& poll) {
-  return Grower(rows, n, dim, held, n_threads, poll).run(shape, out);
+bool grow(const float* rows, size_t n, size_t dim, const uint8_t* held, const TreeShape& shape, uint8_t* codes,
+          const Tree& out, int n_threads, const Poll& poll) {
+  return Grower(rows, n, dim, held, codes, n_threads, poll).run(shape, out);
 }
 
 }  // namespace nearmost

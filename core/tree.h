@@ -25,8 +25,9 @@ struct Tree {
 };
 
 // rows (n, dim), n and dim at least 1. Rows with a mark in held (n,) get a list, but no centroid takes them into
-// account. The same bytes for any number of threads. False where poll stopped it.
-bool grow(const float* rows, size_t n, size_t dim, const uint8_t* held, const TreeShape& shape, const Tree& out,
-          int n_threads, const Poll& poll);
+// account. codes is room for n rows in 8-bit codes, dim rounded up to 4 bytes each. The same bytes for any number of
+// threads. False where poll stopped it.
+bool grow(const float* rows, size_t n, size_t dim, const uint8_t* held, const TreeShape& shape, uint8_t* codes,
+          const Tree& out, int n_threads, const Poll& poll);
 
 }  // namespace nearmost

@@ -123,6 +123,7 @@ def grow(
     width: int,
     rounds: int,
     seed: int,
+    codes: NDArray[np.uint8],
     cells: NDArray[np.float32],
     lists: NDArray[np.float32],
     first: NDArray[np.uint32],

@@ -39,6 +39,7 @@ EFFORTS = {"fast": (4, 0), "default": (8, 1), "best": (12, 3)}
 """Quality -> cells whose lists a row is compared with, and rounds of k-means over all lists."""
 
 LIST = 8  # rows of a block in 4-bit codes
+WORD = 4  # bytes of a row in 8-bit codes come in so many
 NO_ROW = np.uint32(0xFFFFFFFF)
 UNTURNED = 112  # up to so many columns every one has a 4-bit code
 MOST_TURNED = 768  # finding axes takes time that grows with the square of their number
@@ -109,7 +110,7 @@ def _partition(frame: Frame, recipe: Recipe, allocate: Allocate, n_threads: int,
     inside, shift, half_squares = frame.turn(axes, allocate=allocate, n_threads=n_threads, progress=stage(3))
     let_go(rows.values)
     held = held_out((n_rows, dim), recipe.seed)
-    lists = _grow(inside, held, recipe, n_threads, stage(4))
+    lists = _grow(inside, held, recipe, allocate, n_threads, stage(4))
     euclidean = turned_like_euclidean(metric)
     _pack_centroids(lists, None if euclidean else shift, recipe.weight, arrays)
     coded = len(frame.mean) if axes is None else len(axes)
@@ -166,7 +167,14 @@ def _axes(frame: Frame, recipe: Recipe, n_threads: int, progress: Progress | Non
     return None
 
 
-def _grow(inside: Floats, held: NDArray[np.int64], recipe: Recipe, n_threads: int, progress: Progress | None) -> _Lists:
+def _grow(
+    inside: Floats,
+    held: NDArray[np.int64],
+    recipe: Recipe,
+    allocate: Allocate,
+    n_threads: int,
+    progress: Progress | None,
+) -> _Lists:
     n_rows, dim = inside.shape
     per_list = 50 * (n_rows / 60_000) ** 0.25 if n_rows else 1  # what measured best from 50,000 to 420,000 rows
     n_lists = max(1, round(n_rows / per_list))
@@ -176,8 +184,9 @@ def _grow(inside: Floats, held: NDArray[np.int64], recipe: Recipe, n_threads: in
     if n_rows:
         marks = np.zeros(n_rows, np.uint8)
         marks[held] = 1
+        codes = allocate((n_rows, -(-dim // WORD) * WORD), np.uint8)
         _core.grow(
-            inside, marks, n_lists, recipe.width, recipe.rounds, recipe.seed, cells, lists, first, owner,
+            inside, marks, n_lists, recipe.width, recipe.rounds, recipe.seed, codes, cells, lists, first, owner,
             n_threads, progress,
         )  # fmt: skip
     return _Lists(cells, lists[: first[-1]], first, owner)
