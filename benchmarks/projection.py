@@ -1,6 +1,7 @@
 """What shortening rows costs in recall and gains in bytes and time, beside scikit-learn's projections.
 
-    python benchmarks/projection.py [--encoder lsa|minilm|static] [--n 100000] [--dim 64] [--metric cosine] [--queries 500]
+    python benchmarks/projection.py [--encoder lsa|minilm|static] [--n 100000] [--dim 64] [--metric cosine]
+                                    [--queries 500]
 
 Truth are the 10 nearest full rows of 500 rows held out. Each projection is learnt or drawn five times where it is
 random, and searched exactly; "of 50", "of 100" are the share of the truth among that many candidates, which is what

@@ -70,6 +70,18 @@ struct Products {
   ptrdiff_t stride;
 };
 
+// One query's integer sums with n vectors in panels, in runs of so many side by side, `stride` apart.
+struct Panelled {
+  const int32_t* sums;
+  ptrdiff_t n, run, stride;  // n a multiple of run, run of 16
+  const float *scales, *starts;
+};
+
+struct Best {
+  float score;
+  int32_t position;
+};
+
 constexpr int kListRows = 8;  // of a block of a partition's list
 constexpr int kHalfBytes = 32;
 
@@ -116,6 +128,8 @@ struct Kernels {
   // out = (sum - bias) * (step * scale) + offset, offsets null for none; n is a multiple of 16.
   void (*scale)(const int32_t* sums, size_t n, int32_t bias, float step, const float* scales, const float* offsets,
                 float* out);
+  // The first of the largest (sum - bias) * (step * scale) + start.
+  Best (*best)(const Panelled&, int32_t bias, float step);
   // A number that about k of the scores lie above (k to k + k / 16, where no ties forbid it); below all where n <= k.
   float (*cut)(const float* scores, size_t n, size_t k);
   // 4-bit codes of a residual: value = factor * (code - 7.5). Returns the factor. See coding.inl.

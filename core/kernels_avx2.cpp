@@ -258,7 +258,7 @@ static inline void sums_of_four(const Walk& w, const uint32_t* rows, int32_t* ou
 
 const Kernels kAvx2Kernels = {"avx2",     63,     kBatchQueries, kBatchBlocks, kSingleBlocks, tile<Dot>, tile<L1>,
                               tile<Bits>, bound,  select,        reached_by,   quantize,      exact_dot, exact_squared,
-                              exact_l1,   crc32c, products,      nibbles,      scale,         cut,       encode,
-                              decode,     open,   meet};
+                              exact_l1,   crc32c, products,      nibbles,      scale,         best,      cut,
+                              encode,     decode, open,          meet};
 
 }  // namespace nearmost

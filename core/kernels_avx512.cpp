@@ -226,9 +226,9 @@ static inline size_t list_unseen(const Walk& w, const uint32_t* links, uint32_t*
 
 }  // namespace
 
-const Kernels kAvx512Kernels = {"avx512",  127,           kBatchQueries, kBatchBlocks, kSingleBlocks, tile<Dot>,
-                                tile<L1>,  tile<Bits>,    bound,         select,       reached_by,    quantize,
-                                exact_dot, exact_squared, exact_l1,      crc32c,       products,      nibbles,
-                                scale,     cut,           encode,        decode,       open,          meet};
+const Kernels kAvx512Kernels = {
+    "avx512", 127,        kBatchQueries, kBatchBlocks, kSingleBlocks, tile<Dot>, tile<L1>, tile<Bits>, bound,
+    select,   reached_by, quantize,      exact_dot,    exact_squared, exact_l1,  crc32c,   products,   nibbles,
+    scale,    best,       cut,           encode,       decode,        open,      meet};
 
 }  // namespace nearmost

@@ -184,8 +184,9 @@ uint32_t crc32c(uint32_t crc, const uint8_t* p, size_t n) {
 
 }  // namespace
 
-const Kernels kGenericKernels = {"generic", 127,     1,          1,        1,         dot,           l1,       bits,
-                                 bound,     select,  reached_by, quantize, exact_dot, exact_squared, exact_l1, crc32c,
-                                 products,  nibbles, scale,      cut,      encode,    decode,        open,     meet};
+const Kernels kGenericKernels = {"generic", 127,    1,        1,          1,        dot,       l1,
+                                 bits,      bound,  select,   reached_by, quantize, exact_dot, exact_squared,
+                                 exact_l1,  crc32c, products, nibbles,    scale,    best,      cut,
+                                 encode,    decode, open,     meet};
 
 }  // namespace nearmost

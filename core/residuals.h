@@ -15,6 +15,10 @@ namespace nearmost {
 // The first of the largest; n is a multiple of 16, room is for n positions.
 size_t best_of(const float* scores, size_t n, uint32_t* room);
 
+inline void fetch(const void* from, size_t bytes) {
+  for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(static_cast<const char*>(from) + i);
+}
+
 class Residuals {
  public:
   static size_t row_bytes(size_t dim) { return (dim + 3) / 4 * kWordBytes; }
@@ -58,27 +62,22 @@ class NearLists {
   void nearest(const Residuals& rows, size_t from, size_t to, const RowOf& row_of, const Each& each) const {
     const Kernels& kernel = kernels();
     const size_t group = size_t(kernel.batch_queries), words = rows.words(), bytes = words * kWordBytes;
-    std::vector<uint32_t> codes(group * words), room(width());
-    std::vector<int32_t> sums(group * wide_ * kPanelRows);
-    std::vector<float> scores(group * width());
+    const size_t run = wide_ * kPanelRows;
+    std::vector<uint32_t> codes(group * words);
+    std::vector<int32_t> sums(group * width());
     for (size_t first = from; first < to; first += group) {
       const size_t n = std::min(group, to - first), ahead = std::min(to - first, 2 * group);
       for (size_t i = n; i < ahead; ++i) fetch(rows.codes(row_of(first + i)), bytes);
       for (size_t i = 0; i < n; ++i) std::memcpy(&codes[i * words], rows.codes(row_of(first + i)), bytes);
-      for (size_t b = 0; b < blocks_; b += wide_) {
+      for (size_t b = 0; b < blocks_; b += wide_)
         kernel.dot({panels_.data() + b * words * kPanelBytes, codes.data(), ptrdiff_t(words), int(group), int(wide_),
-                    sums.data()});
-        for (size_t i = 0; i < n; ++i) {
-          const size_t row = row_of(first + i);
-          kernel.scale(&sums[i * wide_ * kPanelRows], wide_ * kPanelRows, 128 * rows.sum(row), rows.step(row),
-                       &scales_[b * kPanelRows], starts(rows.cell(row)) + b * kPanelRows,
-                       &scores[i * width() + b * kPanelRows]);
-        }
-      }
+                    &sums[b * kPanelRows * group]});
       for (size_t i = 0; i < n; ++i) {
-        const float* own = &scores[i * width()];
-        const size_t best = best_of(own, width(), room.data());
-        each(first + i, best, own[best]);
+        const size_t row = row_of(first + i);
+        const Panelled own = {&sums[i * run],         ptrdiff_t(width()), ptrdiff_t(run),
+                              ptrdiff_t(run * group), scales_.data(),     starts(rows.cell(row))};
+        const Best best = kernel.best(own, 128 * rows.sum(row), rows.step(row));
+        each(first + i, size_t(best.position), best.score);
       }
     }
   }
@@ -86,9 +85,6 @@ class NearLists {
  private:
   size_t width() const { return blocks_ * kPanelRows; }
   const float* starts(uint32_t cell) const { return several_ ? &starts_[cell * width()] : starts_.data(); }
-  static void fetch(const uint8_t* codes, size_t bytes) {
-    for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(codes + i);
-  }
 
   size_t wide_, blocks_;
   bool several_;

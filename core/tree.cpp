@@ -17,6 +17,7 @@ namespace {
 constexpr size_t kPart = 1200;
 constexpr size_t kRowsPerCell = 200;  // that the cells are trained on
 constexpr int kCellRounds = 8, kListRounds = 6;
+constexpr size_t kAhead = 3;  // rows fetched before they are added
 constexpr float kNone = -3e38f;
 
 using Ids = std::vector<uint32_t>;
@@ -37,7 +38,13 @@ struct Buckets {
 class Grower {
  public:
   Grower(const float* rows, size_t n, size_t dim, const uint8_t* held, uint8_t* codes, int n_threads, const Poll& poll)
-      : rows_(rows), n_(n), dim_(dim), held_(held), residuals_(rows, n, dim, codes), n_threads_(n_threads), poll_(poll) {}
+      : rows_(rows),
+        n_(n),
+        dim_(dim),
+        held_(held),
+        residuals_(rows, n, dim, codes),
+        n_threads_(n_threads),
+        poll_(poll) {}
 
   bool run(const TreeShape& shape, const Tree& out) {
     Random random(shape.seed);
@@ -132,6 +139,7 @@ class Grower {
   void mean(const uint32_t* items, size_t count, float* out, const Row& row_of) const {
     std::fill(out, out + dim_, 0.0f);
     for (size_t i = 0; i < count; ++i) {
+      if (i + kAhead < count) fetch(row_of(items[i + kAhead]), dim_ * sizeof(float));
       const float* values = row_of(items[i]);
       for (size_t k = 0; k < dim_; ++k) out[k] += values[k];
     }

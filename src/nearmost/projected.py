@@ -169,7 +169,7 @@ def _nearest(metric: Metric, rows: Rows, own: NDArray[np.int64], k: int, n_threa
     best = Neighbors(np.full((len(own), 0), -1, np.int64), np.empty((len(own), 0), np.float32), metric)
     step = max(16, CHUNK // rows.dim)
     for start in range(0, len(rows), step):
-        part = rows.take(np.arange(start, min(len(rows), start + step)))
+        part = rows.part(slice(start, start + step))
         found = Flat.pack(metric, part, n_threads=n_threads).search(queries, min(k + 1, len(part)), n_threads=n_threads)
         ids = np.concatenate([best.ids, found.ids + start], axis=1)
         scores = np.concatenate([best.scores, found.scores], axis=1)

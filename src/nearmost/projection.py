@@ -27,7 +27,7 @@ Floats = NDArray[np.float32]
 Progress = Callable[[int, int], Any]
 Arrays = Mapping[str, NDArray[Any]]
 EUCLIDEAN = 1  # the metric whose rows the core turns as they are
-PART = 1 << 22  # numbers turned at a time
+PART = 1 << 20  # numbers turned at a time: what one step makes is still near when the next one wants it
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,18 +170,25 @@ def product(rows: Floats, weight: Floats, mean: Floats | None = None, n_threads:
     """(rows - mean) weight, float32 (n, dim_out), each row's sums in one fixed order."""
     out, columns = aligned((len(rows), weight.shape[1])), np.ascontiguousarray(weight.T)
     mean = np.zeros(weight.shape[0], np.float32) if mean is None else mean
-    shift, squares = np.empty(weight.shape[1], np.float32), np.empty(len(rows), np.float32)
-    _core.turn(EUCLIDEAN, rows.shape[1], rows, None, 1.0, mean, columns, out, shift, squares, n_threads, None)
+    shift = np.empty(weight.shape[1], np.float32)
+    _core.turn(EUCLIDEAN, rows.shape[1], rows, None, 1.0, mean, columns, out, shift, None, n_threads, None)
     return out
 
 
 def _linear(rows: Floats, arrays: Arrays, n_threads: int) -> Floats:
     made = product(rows, arrays["weight"], arrays.get("mean"), n_threads)
-    return made + arrays["bias"] if "bias" in arrays else made
+    if "bias" in arrays:
+        made += arrays["bias"]
+    return made
 
 
 def _skip(rows: Floats, arrays: Arrays, n_threads: int) -> Floats:
-    return rows + _sigmoid(arrays["gate"]) * _linear(rows, arrays, n_threads)
+    gate = _sigmoid(arrays["gate"])
+    whole = arrays["weight"] * gate
+    whole[np.diag_indices_from(whole)] += np.float32(1)  # the rows as they came
+    made = product(rows, whole, None, n_threads)
+    made += arrays["bias"] * gate
+    return made
 
 
 def _gated(rows: Floats, arrays: Arrays, n_threads: int) -> Floats:
@@ -200,8 +207,9 @@ def _truncate(rows: Floats, arrays: Arrays, n_threads: int) -> Floats:
 
 
 def _unit(rows: Floats, arrays: Arrays, n_threads: int) -> Floats:
-    lengths = np.sqrt((rows.astype(np.float64) ** 2).sum(axis=1, keepdims=True))
-    scaled: Floats = (rows * (arrays["length"][0] / np.where(lengths > 0, lengths, 1))).astype(np.float32)
+    lengths = np.empty(len(rows), np.float64)
+    _core.lengths(rows.shape[1], rows, None, lengths, n_threads, None)
+    scaled: Floats = rows * (arrays["length"][0] / np.where(lengths > 0, lengths, 1)).astype(np.float32)[:, None]
     return scaled
 
 

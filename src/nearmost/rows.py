@@ -94,6 +94,10 @@ class Rows:
         scales = None if self.scales is None else self.scales[which]
         return Rows(np.ascontiguousarray(self.values[which]), self.dim, scales, self.bits)
 
+    def part(self, which: slice) -> Rows:
+        """Some of the rows that lie beside each other, where they lie."""
+        return Rows(self.values[which], self.dim, None if self.scales is None else self.scales[which], self.bits)
+
     def __len__(self) -> int:
         return len(self.values)
 
