@@ -42,7 +42,11 @@ def classify(
         str, Parameter(name=["-o", "--output"], metavar="FILE", help="Where predictions go: .tsv, .csv or .jsonl.")
     ],
     text: Annotated[
-        str | None, Parameter(metavar="COL", help="Column of texts; else the only one, or one called text, title, ...")
+        str | None,
+        Parameter(
+            metavar="COL",
+            help="Column of texts, or several as '{title}. {body}'; else the only one, or one called text, title, ...",
+        ),
     ] = None,
     key: Annotated[
         str | None, Parameter(metavar="COL", help="Column of keys; else rows are called 0, 1, 2, ...")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import CycloptsError, Parameter
 
-from nearmost.cli.options import EncoderOf, Json, Threads
+from nearmost.cli.options import Cache, EncoderOf, Json, Threads
 from nearmost.cli.output import note, print_json, printable
 from nearmost.cli.retrieval import show_retrieval
 from nearmost.cli.robustness import show_robustness
@@ -64,10 +64,8 @@ def evaluate(
         list[str] | None,
         Parameter(metavar="LABEL", negative="", help="A label that was not in training, to be told apart."),
     ] = None,
-    cache: Annotated[
-        str | None, Parameter(metavar="DIR", help="Keep vectors in this folder, and take from it what is there.")
-    ] = None,
-    text: Annotated[str | None, Parameter(metavar="COL", help="Column of these texts.")] = None,
+    cache: Cache = None,
+    text: Annotated[str | None, Parameter(metavar="COL", help="Column of these texts, or several as '{title}. {body}'.")] = None,
     truth: Annotated[str, Parameter(metavar="COL", help="Column of their true labels; of several rows any.")] = "label",
     label_text: Annotated[str | None, Parameter(metavar="COL", help="Column of the texts of the labels.")] = None,
     label: Annotated[str | None, Parameter(metavar="COL", help="Column of the labels; else the text itself.")] = None,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import CycloptsError, Parameter
 
-from nearmost.cli.options import EncoderOf, Json, Threads
+from nearmost.cli.encoder import encoder_for
+from nearmost.cli.options import Cache, EncoderOf, Json, Threads
 from nearmost.cli.output import note, print_json
 from nearmost.cli.steps import step
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from nearmost.encoders import Encoder
     from nearmost.finetuning import Epoch
     from nearmost.projection import Projection
     from nearmost.values import Corpus
@@ -40,7 +40,10 @@ def finetune(
         str, Parameter(name=["-o", "--output"], metavar="FILE", help="Where the head goes: a safetensors file.")
     ],
     text: Annotated[
-        str | None, Parameter(metavar="COL", help="Column of texts; else one called text, title, ...")
+        str | None,
+        Parameter(
+            metavar="COL", help="Column of texts, or several as '{title}. {body}'; else one called text, title, ..."
+        ),
     ] = None,
     label: Annotated[
         str, Parameter(metavar="COL", help="Column of labels; rows where it is empty are left out.")
@@ -91,9 +94,7 @@ def finetune(
         int, Parameter(metavar="N", help="Earlier rows to compare with, for losses that compare rows.")
     ] = 0,
     seed: Annotated[int, Parameter(metavar="N", help="The same seed gives the same head.")] = 0,
-    cache: Annotated[
-        str | None, Parameter(metavar="DIR", help="Keep vectors in this folder, and take from it what is there.")
-    ] = None,
+    cache: Cache = None,
     limit: Annotated[int | None, Parameter(metavar="N", help="Take the first rows only.")] = None,
     threads: Threads = 0,
     as_json: Json = False,
@@ -142,19 +143,6 @@ def finetune(
         made = train(vectors, confidence=sure, **groups, **options, watch=history.append, progress=progress)
     made.save(output)
     _show(output, made, history, stop_on, loaded.spec, as_json=as_json)
-
-
-def encoder_for(spec: str, encoder_of: str | None, cache: str | None) -> Encoder:
-    """The encoder of this spec, or that of an index; with a folder, one that keeps its vectors there."""
-    from nearmost.encoders import CachedEncoder, load_encoder
-    from nearmost.index import Index
-
-    if encoder_of is None:
-        loaded = load_encoder(spec)
-    else:
-        with Index.open(encoder_of) as opened:
-            loaded = opened.encoder
-    return loaded if cache is None else CachedEncoder(loaded, cache)
 
 
 def _read(path: str, text: str | None, label: str | None, columns: Any, limit: int | None) -> Corpus:

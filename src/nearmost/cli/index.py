@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import CycloptsError, Parameter
 
+from nearmost.cli.encoder import kept_encoder
 from nearmost.cli.faults import report
-from nearmost.cli.options import Json, Threads
+from nearmost.cli.options import Cache, Json, Threads
 from nearmost.cli.output import print_json
 from nearmost.cli.steps import step, steps
 
@@ -44,7 +45,11 @@ def index(
         str, Parameter(name=["-o", "--output"], metavar="FILE", help="The index file to write, whole or not at all.")
     ],
     text: Annotated[
-        str | None, Parameter(metavar="COL", help="Column of texts; else the only one, or one called text, title, ...")
+        str | None,
+        Parameter(
+            metavar="COL",
+            help="Column of texts, or several as '{title}. {body}'; else the only one, or one called text, title, ...",
+        ),
     ] = None,
     key: Annotated[
         str | None, Parameter(metavar="COL", help="Column of keys; else rows are called 0, 1, 2, ...")
@@ -100,6 +105,7 @@ def index(
     lowercase: Annotated[
         bool, Parameter(help="For vectors: make keys lower-case; of equal ones the first stays.")
     ] = False,
+    cache: Cache = None,
     limit: Annotated[int | None, Parameter(metavar="N", help="Take the first rows only.")] = None,
     restart: Annotated[bool, Parameter(help="Begin anew where an earlier run was interrupted.")] = False,
     threads: Threads = 0,
@@ -132,6 +138,8 @@ def index(
         )
     if keys is not None and not vectors:
         raise CycloptsError(msg="--keys is for vectors; --key names the column of keys of texts.")
+    if cache is not None and vectors:
+        raise CycloptsError(msg="--cache is for texts; these are vectors already.")
     packing: dict[str, Any] = {
         "metric": metric, "kind": kind, "quality": quality, "store": store, "scratch": scratch, "n_threads": threads,
         "projection": project, "keep_full": keep_full or None,
@@ -154,8 +162,8 @@ def index(
             built = Index.build(rows, encoder=loaded, progress=progress, **packing)
         save(built, output)
     else:
-        reading = {"text": text, "key": key, "limit": limit, "on_duplicate": on_duplicate}
-        built = _of_texts(paths, output, reading | packing | {"encoder": encoder or "minilm", "restart": restart})
+        reading = {"text": text, "key": key, "limit": limit, "on_duplicate": on_duplicate, "restart": restart}
+        built = _of_texts(paths, output, reading | packing | {"encoder": kept_encoder(encoder or "minilm", cache)})
     if as_json:
         print_json(built.info())
     else:

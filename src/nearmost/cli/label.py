@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from nearmost.cli import label_notes, label_records, label_votes, label_weak
-from nearmost.cli.options import Json, Threads
+from nearmost.cli.encoder import kept_encoder
+from nearmost.cli.options import Cache, Json, Threads
 from nearmost.cli.output import print_facts, print_json
 from nearmost.cli.steps import step
 
@@ -148,6 +149,7 @@ def embed(
         str | None, Parameter(metavar="TEXT", help='What is read of a record, like "{title}. {body}".')
     ] = None,
     refit: Annotated[bool, Parameter(help="Let an encoder that learns from the texts learn again.")] = False,
+    cache: Cache = None,
     threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
@@ -155,7 +157,8 @@ def embed(
     from nearmost.label import Project
 
     with Project.open(folder) as project, step("encoding") as progress:
-        made = project.embed(encoder, template=template, refit=refit, n_threads=threads, progress=progress)
+        spec = encoder or project.settings.encoder or "minilm"
+        made = project.embed(kept_encoder(spec, cache), template=template, refit=refit, n_threads=threads, progress=progress)
         facts = {"n_records": len(made), "dim": made.dim, "encoder": project.settings.encoder}
     if as_json:
         print_json(facts)

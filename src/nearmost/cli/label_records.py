@@ -25,6 +25,7 @@ Examples:
   nearmost label annotate news Topic 17 Sports
   nearmost label annotate news Topic 17 none
   nearmost label annotate news Names 17 Person --span 4:17
+  nearmost label annotate news Topic --from labels.csv
 """
 UNDO = """\
 Examples:
@@ -72,21 +73,49 @@ def browse(
 def annotate(
     folder: Folder,
     task: Annotated[str, Parameter(name="TASK", help="The task.")],
-    key: Annotated[str, Parameter(name="KEY", help="The record.")],
+    key: Annotated[str | None, Parameter(name="KEY", help="The record.")] = None,
     label: Annotated[
-        str, Parameter(name="LABEL", help="Its label; several with commas where the task has several; none: no label.")
-    ],
+        str | None,
+        Parameter(
+            name="LABEL", help="Its label; several with commas where the task has several; none: no label."
+        ),
+    ] = None,
     /,
     *,
+    given: Annotated[
+        str | None,
+        Parameter(
+            name="--from",
+            metavar="FILE",
+            help="In place of KEY and LABEL: a table (.csv .tsv .jsonl .json .parquet) of keys and labels.",
+        ),
+    ] = None,
+    column: Annotated[
+        str, Parameter(name="--label", metavar="COL", help="With --from: the column of labels; empty ones are left out.")
+    ] = "label",
     span: Annotated[str | None, Parameter(metavar="START:END", help="The characters that are meant.")] = None,
     author: Annotated[str, Parameter(metavar="NAME", help="Who says so.")] = "me",
     gold: Annotated[bool, Parameter(help="It counts, whatever others say.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Say which label a record, or a stretch of its text, has."""
+    """Say which label a record, or a stretch of its text, has; or many records, by a table."""
     from nearmost.label import Project
 
+    if given is not None and (key is not None or span is not None):
+        raise CycloptsError(msg="--from FILE takes the place of KEY, LABEL and --span.")
+    if given is None and (key is None or label is None):
+        raise CycloptsError(msg="say a record's KEY and its LABEL, or --from FILE.")
     with Project.open(folder) as project:
+        if given is not None:
+            found = project.annotate_from(task, given, label=column, author=author, gold=gold)
+            told = {"new": found.n_new, "changed": found.n_changed, "as they were": found.n_same, "empty": found.n_empty}
+            if as_json:
+                print_json({f"n_{name.replace('as they were', 'same')}": count for name, count in told.items()})
+            else:
+                print(f"labels of {task}: {', '.join(f'{count:,} {name}' for name, count in told.items())}")
+            return
+        assert key is not None
+        assert label is not None
         about = project.task(task)
         named = None if label == "none" and label not in about.names else label
         if span is not None:

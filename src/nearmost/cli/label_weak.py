@@ -26,6 +26,7 @@ QUEUE = """\
 Examples:
   nearmost label queue news --by conflict -n 10
   nearmost label queue news --by similar --like 17
+  nearmost label queue news --by random -n 250 -o to-label.csv
 """
 EXPLAIN = "Examples:\n  nearmost label explain news 17\n"
 UI = """\
@@ -163,13 +164,26 @@ def queue(
     ] = "uncertain",
     like: Annotated[str | None, Parameter(metavar="KEY", help="For similar: like this record.")] = None,
     n: Annotated[int, Parameter(name="-n", metavar="N", help="How many.")] = 20,
+    output: Annotated[
+        str | None,
+        Parameter(
+            name=["-o", "--output"],
+            metavar="FILE",
+            help="Write them to a .csv, .json, .jsonl or .parquet with a column label to fill in, for annotate --from.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show which records to label next."""
+    """Show which records to label next, or write them to a sheet that can be filled in elsewhere."""
     from nearmost.label import Project
 
     with Project.open(folder) as project:
         ids = project.queue(task, by, n, like=like).tolist()
+        if output is not None:
+            n_written = project.write_sheet(ids, output)
+            about = {"output": output, "n_records": n_written}
+            print_json(about) if as_json else print(f"{output}: {n_written:,} records, their column label to be filled in")
+            return
         texts = _texts(project, ids)
     if as_json:
         print_json([{"key": key, "text": text} for key, text in texts])

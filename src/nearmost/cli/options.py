@@ -14,4 +14,7 @@ IndexFile = Annotated[
 EncoderOf = Annotated[
     str | None, Parameter(metavar="FILE", help="The index whose encoder to take, for one that learned, as lsa does.")
 ]
+Cache = Annotated[
+    str | None, Parameter(metavar="DIR", help="Keep vectors in this folder, and take from it what is there.")
+]
 Threads = Annotated[int, Parameter(name="--threads", metavar="N", help="Threads to use; 0 means all cores.")]

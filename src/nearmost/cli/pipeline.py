@@ -45,7 +45,11 @@ def pipeline(
     ],
     shards: Annotated[int, Parameter(metavar="N", help="Index files to write; each is built in one worker.")] = 1,
     text: Annotated[
-        str | None, Parameter(metavar="COL", help="Column of texts; else the only one, or one called text, title, ...")
+        str | None,
+        Parameter(
+            metavar="COL",
+            help="Column of texts, or several as '{title}. {body}'; else the only one, or one called text, title, ...",
+        ),
     ] = None,
     key: Annotated[
         str | None, Parameter(metavar="COL", help="Column of keys; else rows are called 0, 1, 2, ... over all files.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nearmost.cli.finetune import encoder_for
+from nearmost.cli.encoder import encoder_for
 from nearmost.cli.output import print_json
 from nearmost.cli.steps import step
 

@@ -3,6 +3,7 @@
 A project is a folder: project.toml, heuristics/, lookups/, project.db and vectors.nearmost.
 """
 
+from nearmost.label.exchange.sheet import Answered
 from nearmost.label.heuristics.catalogue import HeuristicInfo
 from nearmost.label.heuristics.previewing import Preview
 from nearmost.label.heuristics.running import RunReport
@@ -17,6 +18,7 @@ from nearmost.label.records.records import Imported, Record
 __all__ = [
     "ABSTAIN",
     "Annotation",
+    "Answered",
     "HeuristicInfo",
     "Imported",
     "Label",

@@ -15,6 +15,7 @@ from nearmost.label.browsing import slices as _slices
 from nearmost.label.browsing.slices import Slice
 from nearmost.label.exchange import archives, refinery
 from nearmost.label.exchange import export as _export
+from nearmost.label.exchange import sheet as _sheet
 from nearmost.label.exchange import snapshot as _snapshot
 from nearmost.label.heuristics import catalogue as _catalogue
 from nearmost.label.heuristics import previewing as _previewing
@@ -194,6 +195,8 @@ class Project:
     add_labels = _tasks.add_labels
     annotate = _annotations.annotate
     annotate_span = _annotations.annotate_span
+    annotate_from = _sheet.annotate_from
+    write_sheet = _sheet.write_sheet
     annotations = _annotations.annotations_of
     manual = _annotations.manual
     manual_multi = _annotations.manual_multi

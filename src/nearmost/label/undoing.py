@@ -12,6 +12,7 @@ from nearmost.label.store.opened import Opened
 
 RESTORERS: dict[str, journal.Restore] = {
     "annotate": by_hand.restore,
+    "annotate_from": by_hand.restore,
     "annotate_span": by_hand.restore,
     "comment": comments.restore,
     "delete_records": records.restore_deleted,

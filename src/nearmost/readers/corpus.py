@@ -13,7 +13,7 @@ from nearmost.errors import DuplicateKeyError, InputError, MissingExtraError, Re
 from nearmost.readers.examples import tfrecord_rows
 from nearmost.readers.lines import text_rows
 from nearmost.readers.objects import json_rows, jsonl_rows
-from nearmost.readers.selection import Selection, name_value, text_value
+from nearmost.readers.selection import Selection, name_value
 from nearmost.readers.sources import Path, Source, expand, suffix_of
 from nearmost.readers.tables import csv_rows, tsv_rows
 from nearmost.strings import OnDuplicate, Strings
@@ -132,9 +132,10 @@ def iter_records(
     parquet, tfrecord) and ``format`` overrules it; the first bytes tell the compression.
 
     ``text``, ``key``, ``label`` and ``columns`` name columns. Without ``text`` it is the only column, or the
-    first of text, title, headline, sentence, description, content (in any case) that is there. Without
-    ``key`` records are numbered from "0" over all files. Keys and labels that are numbers become strings; a
-    label that is null becomes "". Values of ``columns`` stay what the format makes of them.
+    first of text, title, headline, sentence, description, content (in any case) that is there; a template such as
+    "{title}. {description}" makes it of several, leaving out what is null. Without ``key`` records are numbered from
+    "0" over all files. Keys and labels that are numbers become strings; a label that is null becomes "". Values of
+    ``columns`` stay what the format makes of them.
 
     .txt is a text a line. .csv may quote fields. .tsv may not: real ones have stray quotes, so that a quote is
     a character like any other (for the other kind, ``format="csv"``). .json is a list of objects. Blank lines
@@ -169,7 +170,7 @@ def iter_records(
 def _record(count: int, values: list[Any], selection: Selection, source: Source, line: int) -> Record:
     """Values in the order text, key, label, columns, checked and named."""
     found = iter(values)
-    text = text_value(next(found), selection.text or "text", source, line)
+    text = selection.text_of(found, source, line)
     key, label = str(count), None
     if selection.key is not None:
         key = name_value(next(found), selection.key, source, line)

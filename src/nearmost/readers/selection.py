@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from nearmost.readers.sources import Source
 
 TEXT_NAMES = ("text", "title", "headline", "sentence", "description", "content")
 """What a column of texts is called where the caller does not say; the first that is there is taken."""
+FIELD = re.compile(r"\{([^{}]+)\}")
+"""A column in a template of texts, such as "{title}. {description}"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The columns that a caller asked for by name."""
+    """The columns that a caller asked for by name; ``text`` may be a template of several."""
 
     text: str | None
     key: str | None
     label: str | None
     columns: tuple[str, ...]
+    fields: tuple[str, ...] = field(init=False)
+    """The columns of the template, in its order; empty where the text is one column."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fields", tuple(FIELD.findall(self.text or "")))
 
     def of(self, names: Sequence[str], source: Source, line: int) -> list[str]:
         """The names to read, in the order text, key, label, columns, from the ``names`` that are there.
@@ -27,13 +35,27 @@ class Selection:
         Raises ReadError, listing them, where one is missing or stands there twice.
         """
         text = self.text if self.text is not None else self._text_among(names, source, line)
-        asked = [text, *(name for name in (self.key, self.label) if name is not None), *self.columns]
+        asked = [*(self.fields or (text,)), *(name for name in (self.key, self.label) if name is not None), *self.columns]
         for name in asked:
             if name not in names:
                 raise source.error(line, f"there is no column {name!r}; the columns are {listed(names)}")
             if names.count(name) > 1:
                 raise source.error(line, f"{names.count(name)} columns are called {name!r}; rename all but one")
         return asked
+
+    def text_of(self, values: Iterator[Any], source: Source, line: int) -> str:
+        """The text of a row whose values are these, as far as they are its text; of a template nothing is "".
+
+        Raises ReadError where it is none.
+        """
+        if not self.fields:
+            return text_value(next(values), self.text or "text", source, line)
+        found = [
+            "" if value is None else name_value(value, name, source, line)
+            for name, value in zip(self.fields, values, strict=False)
+        ]
+        parts = iter(found)
+        return FIELD.sub(lambda _: next(parts), self.text or "")
 
     def _text_among(self, names: Sequence[str], source: Source, line: int) -> str:
         if len(names) == 1:

@@ -64,7 +64,7 @@ def export(
             for number, row in zip(ids, rows, strict=True):
                 row[name] = cells.get(number)
     if path is not None:
-        _write(Path(path), format, rows)
+        write(Path(path), format, rows)
     return rows
 
 
@@ -153,7 +153,8 @@ def _tagged(text: str, spans: list[dict[str, Any]]) -> list[str]:
     return tags
 
 
-def _write(path: Path, format: str | None, rows: list[dict[str, Any]]) -> None:
+def write(path: Path, format: str | None, rows: list[dict[str, Any]]) -> None:
+    """Writes rows to a file whose name tells its format, whole or not at all."""
     kind = format or path.suffix.lower().lstrip(".")
     if kind not in FORMATS:
         raise InputError(

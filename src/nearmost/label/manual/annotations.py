@@ -72,7 +72,7 @@ def annotate(
         ids = [None]
     number = record_id(project, record)
     with project.database.writing():
-        before = _rows(project, about, number)
+        before = said_of(project, about, number)
         others = [row for row in before if row[0] != author]
         if gold:
             others = [(*row[:4], 0, row[5]) for row in others]
@@ -105,7 +105,7 @@ def annotate_span(
     if not 0 <= start < end <= len(text):
         raise InputError(f"the span {start}:{end} is not within {about.attribute!r}, which has {len(text)} characters")
     with project.database.writing():
-        before = _rows(project, about, number)
+        before = said_of(project, about, number)
         apart = [
             row for row in before if row[2] is not None and row[3] is not None and (row[3] <= start or row[2] >= end)
         ]
@@ -127,7 +127,7 @@ def annotations_of(project: Opened, record: int | str, task_name: str | None = N
     found = []
     for about in tasks(project) if task_name is None else [task(project, task_name)]:
         names = {label.id: label.name for label in about.labels}
-        for author, label, start, stop, gold, created in _rows(project, about, number):
+        for author, label, start, stop, gold, created in said_of(project, about, number):
             if label is None or label in names:
                 name = None if label is None else names[label]
                 found.append(Annotation(about.name, number, name, author, bool(gold), created, start, stop))
@@ -186,7 +186,7 @@ def keep_up(project: Opened, record: int, before: Mapping[str, Any], after: Mapp
         if about.attribute is None or before.get(about.attribute) == after.get(about.attribute):
             continue
         old, new = (str(values.get(about.attribute) or "") for values in (before, after))
-        rows = _rows(project, about, record)
+        rows = said_of(project, about, record)
         kept = [row for row in rows if row[2] is None or old[row[2] : row[3]] == new[row[2] : row[3]]]
         if len(kept) < len(rows):
             what = {"task": about.name, "reason": "the text changed"}
@@ -218,9 +218,12 @@ def put(project: Opened, about: Task, state: Mapping[int, Sequence[Row]]) -> Non
 def restore(project: Opened, before: Any) -> None:
     """Undoes a change of annotations."""
     about = next(each for each in tasks(project) if each.id == before["task"])
+    if "records" in before:  # a whole sheet
+        put(project, about, {record: [tuple(row) for row in rows] for record, rows in before["records"]})
+        return
     rows: list[Row] = [tuple(row) for row in before["rows"]]
     if about.kind == "span":
-        _harvest(project, about, before["record"], _rows(project, about, before["record"]), rows)
+        _harvest(project, about, before["record"], said_of(project, about, before["record"]), rows)
     put(project, about, {before["record"]: rows})
 
 
@@ -271,7 +274,8 @@ def _harvest(project: Opened, about: Task, record: int, before: list[Row], after
         harvest.add(project.folder, names[label], found, key)
 
 
-def _rows(project: Opened, about: Task, record: int) -> list[Row]:
+def said_of(project: Opened, about: Task, record: int) -> list[Row]:
+    """All that was said about a record in one task, oldest first."""
     return project.database.rows(
         "SELECT author, label_id, start, stop, gold, created FROM annotation WHERE task_id = ? AND record_id = ?"
         " ORDER BY id",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from hashlib import blake2b
@@ -17,10 +16,10 @@ from nearmost.index import Index
 from nearmost.label.records import records
 from nearmost.label.store.opened import Opened, n_rows, record_id
 from nearmost.label.store.settings import Settings
+from nearmost.readers.selection import FIELD
 from nearmost.values import Vectors
 
 FILE = "vectors.nearmost"
-FIELD = re.compile(r"\{([^{}]+)\}")
 Progress = Callable[[int, int], object]
 
 
@@ -178,7 +177,8 @@ def _keys(project: Opened) -> list[str]:
 
 
 def _template(project: Opened) -> str:
-    names = [name for name, kind in project.settings.attributes.items() if kind == "text"]
+    key = project.settings.key or ()
+    names = [name for name, kind in project.settings.attributes.items() if kind == "text" and name not in key]
     if not names:
         raise InputError("no attribute of the records is text; say which to read: template='{name}'")
     return ". ".join(f"{{{name}}}" for name in names)
