@@ -26,6 +26,7 @@ from nearmost.cli import (
     label,
     merge,
     pipeline,
+    refit,
     search,
 )
 from nearmost.cli.faults import report, sentence
@@ -66,6 +67,7 @@ for verb, arguments, examples in (
         evaluate.EXAMPLES,
     ),
     (finetune.finetune, "FILE -o FILE [OPTIONS]", finetune.EXAMPLES),
+    (refit.refit, "FILE --head FILE | --project N [OPTIONS]", refit.EXAMPLES),
     (convert.convert, "IN OUT [OPTIONS]", convert.EXAMPLES),
     (classify.classify, "INPUT... --labels FILE -o FILE [OPTIONS]", classify.EXAMPLES),
     (inspect.info, "FILE [OPTIONS]", inspect.INFO_EXAMPLES),

@@ -78,7 +78,7 @@ def _facts(inside: dict[str, Any]) -> dict[str, str]:
         "encoder": inside["encoder"] or "none: built from vectors",
         "keys": inside["keys"],
         "texts": inside["texts"],
-        **_projection(inside["projection"], "full" in sections),
+        **told_projection(inside["projection"], "full" in sections),
         **_recall(inside["kind"], inside.get("calibration", {}).get("steps", {})),
         **{f"  {name}": n_bytes(size) for name, size in sections.items()},
     }
@@ -91,7 +91,7 @@ def _shards(shards: list[dict[str, Any]]) -> dict[str, str]:
     return {"shards": f"{len(rows)} ({', '.join(kinds)}) of {min(rows):,} to {max(rows):,} rows"} if rows else {}
 
 
-def _projection(projected: dict[str, Any] | None, full: bool) -> dict[str, str]:
+def told_projection(projected: dict[str, Any] | None, full: bool) -> dict[str, str]:
     """What rows and queries go through, and the share of the 10 nearest full rows that is left."""
     if projected is None:
         return {}

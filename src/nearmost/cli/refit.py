@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from cyclopts import CycloptsError, Parameter
 
 from nearmost.cli.index import check_output, save
+from nearmost.cli.inspect import told_projection
 from nearmost.cli.options import Json, Threads
-from nearmost.cli.output import note, print_json
+from nearmost.cli.output import print_json
 from nearmost.cli.steps import step
 
 EXAMPLES = """\
@@ -70,38 +71,31 @@ def refit(
     from nearmost.index import Index
 
     target = output or file
-    if os.path.exists(file):  # else opening says what is wrong
+    if output is not None or os.path.exists(file):  # else opening says what is wrong
         check_output(target)
     if keep_full and project == "none":
         raise CycloptsError(msg="--keep-full goes with a head or projection; without one the rows are full.")
-    with Index.open(file) as opened:
-        before = opened.info()
-        with step("packing") as progress:
-            built = opened.refit(
-                None if project == "none" else project,
-                kind=kind,
-                quality=quality,
-                store=store,
-                keep_full=keep_full or None,
-                n_threads=threads,
-                progress=progress,
-            )
-        if output is None and not _keeps_full(built.info()) and project != "none":
+    with Index.open(file) as opened, step("packing") as progress:
+        built = opened.refit(
+            None if project == "none" else project,
+            kind=kind,
+            quality=quality,
+            store=store,
+            keep_full=keep_full or None,
+            n_threads=threads,
+            progress=progress,
+        )
+        inside = built.info()
+        if output is None and inside["projection"] is not None and "full" not in inside["sections"]:
             raise _lost(file, project)
-        save(built, target)
+    save(built, target)
     if as_json:
-        print_json({**built.info(), "path": target})
+        print_json({**inside, "path": target})
         return
-    print(f"{target}: {len(built):,} rows x {before['dim']} -> {built.dim}, {built.metric}")
-    said = built.info().get("projection")
-    if said:
-        print(f"through {said['steps']}")
-        for name, share in said["cost"].items():
-            note(f"{name} of the rows as they were: {share:.3f}")
-
-
-def _keeps_full(info: dict[str, Any]) -> bool:
-    return bool((info.get("projection") or {}).get("full", False))
+    made = inside["encoder"]
+    print(f"{target}: {len(built):,} rows x {built.dim}, {built.metric}{f', encoder {made}' if made else ''}")
+    for told in told_projection(inside["projection"], "full" in inside["sections"]).values():
+        print(told)
 
 
 def _lost(file: str, project: str) -> Exception:
