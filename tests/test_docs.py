@@ -38,6 +38,7 @@ VERBS = (
     "analogy",
     "evaluate",
     "finetune",
+    "refit",
     "convert",
     "info",
     "verify",

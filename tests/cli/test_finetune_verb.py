@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 
 import numpy as np
@@ -81,6 +82,73 @@ def test_an_index_is_refitted_with_the_head(files, head):
     assert right[1] > right[0] + 0.04
 
 
+def test_an_index_is_refitted_on_the_command_line_with_its_keys(run, files, head, tmp_path):
+    before = (files / "all.nearmost").read_bytes()
+    made = tmp_path / "better.nearmost"
+    told = run("refit", files / "all.nearmost", "--head", head, "-o", made)
+    assert told.status == 0
+    assert "better.nearmost: 600 rows x 32, cosine, encoder lsa:32" in told.out
+    assert "skip 32 -> 32" in told.out
+    assert (files / "all.nearmost").read_bytes() == before
+    wanted = nm.Index.open(files / "all.nearmost").refit(nm.Projection.load(head))
+    with nm.Index.open(made) as better:
+        rows = better.vectors().rows[:50]
+        assert np.array_equal(better.search(rows, 5).ids, wanted.search(rows, 5).ids)
+        assert list(better.keys) == list(wanted.keys)
+        assert list(better.texts) == list(wanted.texts)
+    assert run("verify", made).status == 0
+    assert run("refit", made, "--project", "none").status == 0  # a head keeps full rows, and so there is a way back
+    with nm.Index.open(made) as back, nm.Index.open(files / "all.nearmost") as first:
+        assert np.array_equal(back.vectors().rows, first.vectors().rows)
+        assert back.info()["projection"] is None
+
+
+def test_refitting_in_place_never_loses_the_rows(run, files, tmp_path):
+    own = tmp_path / "own.nearmost"
+    own.write_bytes((files / "all.nearmost").read_bytes())
+    lost = run("refit", own, "--project", "8")
+    assert (lost.status, "would be lost: name another file with -o, or say --keep-full" in lost.err) == (1, True)
+    assert own.read_bytes() == (files / "all.nearmost").read_bytes()
+    assert json.loads(run("refit", own, "--project", "pca:8", "--keep-full", "--json").out)["dim"] == 8
+    assert run("refit", own, "--project", "8", "--drop-full").status == 1
+    assert run("refit", own, "--project", "8", "--drop-full", "-o", tmp_path / "small.nearmost").status == 0
+    again = run("refit", tmp_path / "small.nearmost", "--project", "4", "-o", tmp_path / "smaller.nearmost")
+    assert (again.status, "what they were before is lost" in again.err) == (1, True)
+    assert not (tmp_path / "smaller.nearmost").exists()
+    gone = run("refit", tmp_path / "none.nearmost", "--head", "x.head")
+    assert (gone.status, "none.nearmost" in gone.err) == (1, True)
+    kept = tmp_path / "notes.txt"
+    kept.write_text("notes")
+    assert run("refit", own, "--project", "none", "-o", kept).status == 1
+    assert kept.read_text() == "notes"
+
+
+def test_texts_of_several_columns_are_read_by_a_template(run, files, tmp_path):
+    records = [json.loads(line) for line in (files / "train.jsonl").read_text().splitlines()]
+    with (tmp_path / "two.jsonl").open("w") as two, (tmp_path / "one.jsonl").open("w") as one:
+        for record in records:
+            first, _, rest = record["text"].partition(" ")
+            two.write(json.dumps({"title": first, "body": rest, "label": record["label"]}) + "\n")
+            one.write(json.dumps({"text": f"{first}. {rest}", "label": record["label"]}) + "\n")
+    options = ["--encoder-of", files / "all.nearmost", "--epochs", "2", "-o"]
+    assert (
+        run("finetune", tmp_path / "two.jsonl", "--text", "{title}. {body}", *options, tmp_path / "t.head").status == 0
+    )
+    assert run("finetune", tmp_path / "one.jsonl", *options, tmp_path / "o.head").status == 0
+    assert (tmp_path / "t.head").read_bytes() == (tmp_path / "o.head").read_bytes()
+
+
+def test_the_whole_encoder_wants_one_that_can_be_trained_before_it_reads(run, tmp_path):
+    wrong = run("finetune", tmp_path / "none.jsonl", "--whole", "-o", tmp_path / "made")
+    assert (wrong.status, "encoder 'minilm' cannot be trained here; wanted st:NAME or st:FOLDER" in wrong.err) == (
+        1,
+        True,
+    )
+    if importlib.util.find_spec("accelerate") is None:
+        without = run("finetune", tmp_path / "none.jsonl", "--whole", "--encoder", "st:x", "-o", tmp_path / "made")
+        assert (without.status, "pip install 'nearmost[finetune]'" in without.err) == (1, True)
+
+
 def test_the_same_command_makes_the_same_file(run, files, head, tmp_path):
     again = tmp_path / "again.head"
     ran = run("finetune", files / "train.jsonl", "--encoder-of", files / "all.nearmost", "-o", again, "--json")
@@ -136,6 +204,9 @@ def test_pairs_of_texts_are_two_columns(run, files, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        (["finetune", "x.csv", "-o", "y", "--whole", "--head", "mlp"], "leave --head"),
+        (["finetune", "x.csv", "-o", "y", "--restart"], "goes with --whole"),
+        (["refit", "x.nearmost", "--project", "none", "--keep-full"], "the rows are full"),
         (["evaluate", "x", "--head", "y"], "go with --retrieval"),
         (["evaluate", "x", "--retrieval", "--report", "y.html"], "go with --head"),
         (["evaluate", "x", "--retrieval", "--pairs", "y"], "--retrieval alone"),

@@ -154,12 +154,41 @@ def test_votes_become_labels_with_a_threshold(tmp_path, capsys):
     assert "by majority" in run(capsys, "supervise", where, "--model", "majority")[1]
 
 
+def test_a_sheet_is_written_filled_in_and_taken_back_and_a_list_votes(folder, tmp_path, capsys):
+    sheet, filled = tmp_path / "sheet.csv", tmp_path / "filled.csv"
+    assert (
+        "column label to be filled in" in run(capsys, "queue", folder, "--by", "random", "-n", "2", "-o", str(sheet))[1]
+    )
+    lines = sheet.read_text().splitlines()
+    assert lines[0].endswith(",label")
+    filled.write_text("\n".join([lines[0], *(f"{line}Sports" for line in lines[1:])]))
+    status, out, _ = run(capsys, "annotate", folder, "Topic", "--from", str(filled))
+    assert (status, out) == (0, "labels of Topic: 2 new, 0 changed, 0 as they were, 0 empty\n")
+    again = json.loads(run(capsys, "annotate", folder, "Topic", "--from", str(filled), "--json")[1])
+    assert again == {"n_new": 0, "n_changed": 0, "n_same": 2, "n_empty": 0}
+    with Project.open(folder) as project:
+        hit = project.record(int((project.manual("Topic") >= 0).argmax())).values
+    word = next(str(value).split()[0] for value in hit.values() if isinstance(value, str) and " " in value)
+    _, _, err = run(capsys, "terms", folder, "balls", "--add", word)
+    assert "say which with --label" in err
+    for _ in range(2):
+        rows = json.loads(run(capsys, "terms", folder, "balls", "--label", "Sports", "--json")[1])
+        assert rows[0]["right"] == rows[0]["judged"] > 0
+    assert run(capsys, "terms", folder, "balls", "--label", "World")[0] == 2
+    assert [row["kind"] for row in json.loads(run(capsys, "heuristics", folder, "--json")[1])] == ["lookup"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
         (["browse", "{}", "foo:bar"], 1, "it may ask for label, weak"),
         (["browse", "nowhere"], 1, "is no project"),
         (["annotate", "{}", "Topic", "9", "Sports"], 1, "no record has the key '9'"),
+        (["annotate", "{}", "Topic", "9"], 2, "KEY and its LABEL, or --from FILE"),
+        (["annotate", "{}", "Topic", "1", "--from", "x.csv"], 2, "takes the place of KEY"),
+        (["annotate", "{}", "Topic", "--from", "none.csv"], 1, "none.csv"),
+        (["terms", "{}", "--label", "Sports"], 2, "go with a LIST"),
+        (["embed", "{}", "--encoder", "lsa:4", "--cache", "x"], 1, "do not learn from the texts"),
         (["similar", "{}", "1"], 1, "has no vectors yet"),
         (["similar", "{}"], 2, "KEY, or --text"),
         (["init", "x", "--task", "T"], 2, "go together"),

@@ -104,6 +104,37 @@ def test_an_interrupted_run_goes_on_from_its_checkpoint(model, tmp_path):
     assert [epoch.number for epoch in seen] == list(range(int(done) + 1, 4))
 
 
+def test_the_command_trains_on_what_labelling_exported(model, tmp_path, capsys):
+    """Labels by hand and weak ones; a row whose weak label has no confidence is left out."""
+    from nearmost.cli import main
+
+    texts, labels = texts_of(240, 0)
+    with (tmp_path / "exported.jsonl").open("w") as file:
+        for number, (text, label) in enumerate(zip(texts, labels, strict=True)):
+            by_hand = number % 3 == 0
+            told = {
+                "__Topic__MANUAL": label if by_hand else None,
+                "__Topic__WEAK_SUPERVISION": None if by_hand else label,
+            }
+            told["__Topic__WEAK_SUPERVISION__confidence"] = None if by_hand else "0.9000"
+            head, _, rest = text.partition(" ")
+            file.write(json.dumps({"title": head, "body": rest, **told}) + "\n")
+        wrong = {"__Topic__WEAK_SUPERVISION": "nonsense", "__Topic__WEAK_SUPERVISION__confidence": "0.0000"}
+        file.write(json.dumps({"title": "x", "body": "y", "__Topic__MANUAL": None, **wrong}) + "\n")
+    made = tmp_path / "made"
+    arguments = ["finetune", tmp_path / "exported.jsonl", "--whole", "--task", "Topic", "--text", "{title} {body}"]
+    arguments += ["--encoder", f"st:{model}", "-o", made, "--epochs", "4", "--rate", "3e-3", "--json"]
+    assert main([str(one) for one in arguments]) == 0
+    ran = capsys.readouterr()
+    told = json.loads(ran.out.splitlines()[-1])
+    assert told["encoder"] == f"st:{made}"
+    assert "each label counts the same here" in ran.err
+    fresh = texts_of(200, 1)
+    assert r_precision(told["encoder"], *fresh) > r_precision(f"st:{model}", *fresh) + 0.15
+    assert main(["index", str(tmp_path / "exported.jsonl"), "--text", "{title} {body}", "--encoder", told["encoder"],
+                 "-o", str(tmp_path / "a.nearmost")]) == 0  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

@@ -165,6 +165,28 @@ def test_dash_reads_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
         read_corpus("-")
 
 
+@ROUND_TRIP
+@given(TABLES)
+def test_a_template_makes_a_text_of_several_columns_in_every_format(
+    tmp_path: Path, rows: list[tuple[str, str]]
+) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    objects = [{"title": title, "body": body or None, "year": 2004} for title, body in rows]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(each) + "\n" for each in objects))
+    (tmp_path / "t.json").write_text(json.dumps(objects))
+    with (tmp_path / "t.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("title", "body", "year"), *((*row, "2004") for row in rows)])
+    parquet.write_table(pyarrow.Table.from_pylist(objects), tmp_path / "t.parquet")
+    for name in ("t.jsonl", "t.json", "t.csv", "t.parquet"):
+        corpus = read_corpus(tmp_path / name, text="{title}. {body} ({year}, {title})", columns=["year"])
+        assert list(corpus.texts) == [f"{title}. {body} (2004, {title})" for title, body in rows]
+        assert [int(year) for year in corpus.columns["year"]] == [2004] * len(rows)
+    with pytest.raises(ReadError, match=r"there is no column 'text'; the columns are 'title', 'body', 'year'"):
+        read_corpus(tmp_path / "t.csv", text="{title} {text}")
+
+
 def test_the_text_column_is_found_where_it_is_plain(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     for header, text in (("Headline,year", "a"), ("year,description,Title", "c"), ("anything", "a")):

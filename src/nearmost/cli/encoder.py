@@ -22,9 +22,9 @@ def encoder_for(spec: str, encoder_of: str | None, cache: str | None) -> Encoder
 
 
 def kept_encoder(spec: str, cache: str | None) -> str | Encoder:
-    """The spec as it is, or with a folder an encoder that keeps its vectors there. Raises InputError for one that learns.
+    """The spec as it is, or with a folder an encoder that keeps its vectors there.
 
-    What such a one gives follows from texts that it has yet to see, so that there is nothing to keep it under.
+    Raises InputError for one that learns: what it gives follows from texts that it has yet to see.
     """
     from nearmost.encoders import CachedEncoder, Fitted, load_encoder
     from nearmost.errors import InputError

@@ -65,7 +65,9 @@ def evaluate(
         Parameter(metavar="LABEL", negative="", help="A label that was not in training, to be told apart."),
     ] = None,
     cache: Cache = None,
-    text: Annotated[str | None, Parameter(metavar="COL", help="Column of these texts, or several as '{title}. {body}'.")] = None,
+    text: Annotated[
+        str | None, Parameter(metavar="COL", help="Column of these texts, or several as '{title}. {body}'.")
+    ] = None,
     truth: Annotated[str, Parameter(metavar="COL", help="Column of their true labels; of several rows any.")] = "label",
     label_text: Annotated[str | None, Parameter(metavar="COL", help="Column of the texts of the labels.")] = None,
     label: Annotated[str | None, Parameter(metavar="COL", help="Column of the labels; else the text itself.")] = None,

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import CycloptsError, Parameter
 
 from nearmost.cli.encoder import encoder_for
+from nearmost.cli.labelled import labelled
 from nearmost.cli.options import Cache, EncoderOf, Json, Threads
 from nearmost.cli.output import note, print_json
 from nearmost.cli.steps import step
+from nearmost.cli.whole import train_whole
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from nearmost.encoders import Encoder
     from nearmost.finetuning import Epoch
     from nearmost.projection import Projection
-    from nearmost.values import Corpus
 
 EXAMPLES = """\
 Examples:
@@ -26,6 +28,8 @@ Examples:
   nearmost finetune exported.jsonl --task Topic --text text -o news.head
   nearmost finetune questions.tsv --text question --other answer -o answers.head
   nearmost index news.jsonl --text text --head news.head -o news.nearmost
+  nearmost refit news.nearmost --head news.head -o better.nearmost
+  nearmost finetune labelled.jsonl --whole --encoder st:all-MiniLM-L6-v2 -o news-encoder
   nearmost evaluate test.jsonl --retrieval --text text --head news.head --report news.html
 """
 
@@ -37,8 +41,16 @@ def finetune(
     /,
     *,
     output: Annotated[
-        str, Parameter(name=["-o", "--output"], metavar="FILE", help="Where the head goes: a safetensors file.")
+        str,
+        Parameter(
+            name=["-o", "--output"],
+            metavar="FILE",
+            help="Where the head goes: a safetensors file; with --whole a folder for the encoder.",
+        ),
     ],
+    whole: Annotated[
+        bool, Parameter(help="Train the encoder itself, st:NAME or st:FOLDER, in place of a head; needs torch.")
+    ] = False,
     text: Annotated[
         str | None,
         Parameter(
@@ -82,8 +94,17 @@ def finetune(
         list[str] | None,
         Parameter(metavar="LABEL", negative="", help="Train without this label, to see what becomes of it."),
     ] = None,
-    epochs: Annotated[int, Parameter(metavar="N", help="Most looks at the examples.")] = 100,
-    patience: Annotated[int, Parameter(metavar="N", help="Looks without a better one after which it ends.")] = 5,
+    epochs: Annotated[
+        int | None, Parameter(metavar="N", help="Most looks at the examples; 100, or 3 with --whole.")
+    ] = None,
+    patience: Annotated[
+        int | None,
+        Parameter(metavar="N", help="Looks without a better one after which it ends; 5, or 2 with --whole."),
+    ] = None,
+    batch: Annotated[int | None, Parameter(metavar="N", help="Examples a step; 256, or 32 with --whole.")] = None,
+    rate: Annotated[
+        float | None, Parameter(metavar="R", help="How far a step goes; by the head, or 2e-5 with --whole.")
+    ] = None,
     stop_on: Annotated[
         str, Parameter(metavar="MEASURE", help="r_precision, mrr, precision@K, recall@K or ndcg@K.")
     ] = "r_precision",
@@ -96,6 +117,7 @@ def finetune(
     seed: Annotated[int, Parameter(metavar="N", help="The same seed gives the same head.")] = 0,
     cache: Cache = None,
     limit: Annotated[int | None, Parameter(metavar="N", help="Take the first rows only.")] = None,
+    restart: Annotated[bool, Parameter(help="With --whole: begin anew where an earlier run was interrupted.")] = False,
     threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
@@ -103,107 +125,54 @@ def finetune(
 
     The encoder stays as it is: each text is encoded once, and a small change
     of the vectors is trained, which takes seconds. Give the head to nearmost
-    index --head; queries go through it by themselves.
+    index --head, or to nearmost refit for an index that is there; queries go
+    through it by themselves. With --whole the encoder is trained, which takes
+    hours on a processor, and all texts are encoded again.
     """
     from nearmost.finetuning import finetune as train
 
     if not Path(output).absolute().parent.is_dir():
         raise CycloptsError(msg=f"{output}: there is no such folder; make it first.")
-    loaded = encoder_for(encoder, encoder_of, cache)
-    options: dict[str, Any] = {
-        "head": head, "loss": loss, "dim": dim, "epochs": epochs, "patience": patience, "stop_on": stop_on,
-        "hard_negatives": hard_negatives, "memory": memory, "seed": seed, "n_threads": threads,
+    source: dict[str, Any] = {
+        "text": text, "label": label, "task": task, "other": other, "confidence": confidence, "valid": valid,
+        "hold_out": hold_out or [], "limit": limit,
     }  # fmt: skip
-    if task is not None and (other is not None or confidence is not None):
-        raise CycloptsError(msg="--task NAME brings its own labels and confidence; leave --other and --confidence out.")
-    by_task = None if task is None else _columns_of(task)
-    columns = by_task or [name for name in (other, confidence) if name is not None]
-    corpus = _read(file, text, None if other or by_task else label, columns, limit)
-    sure = None if confidence is None else _numbers(corpus, confidence)
-    if by_task is not None:
-        corpus, sure = _exported(corpus, by_task)
+    how: dict[str, Any] = {"loss": loss, "stop_on": stop_on, "seed": seed}
+    how |= {
+        name: number
+        for name, number in (("epochs", epochs), ("patience", patience), ("batch", batch))
+        if number is not None
+    }
+    how |= {} if rate is None else {"rate": rate}
+    if whole:
+        if encoder_of or cache or dim or hard_negatives or memory or head != "skip":
+            raise CycloptsError(
+                msg="--whole trains the encoder, not a head: leave --head, --dim, --hard-negatives, --memory, "
+                "--encoder-of and --cache out."
+            )
+        train_whole(file, output, encoder, source, how, restart=restart, as_json=as_json)
+        return
+    if restart:
+        raise CycloptsError(msg="--restart goes with --whole; a head is trained in one go.")
+    loaded = encoder_for(encoder, encoder_of, cache)
+    found = labelled(file, **source)
+    vectors = _encoded(found.texts, loaded, threads)
+    held_out: Any = found.valid
+    if not isinstance(found.valid, float):
+        held_out = _encoded(found.valid[0], loaded, threads), found.valid[1]
     history: list[Epoch] = []
-    if other is not None:
-        if hold_out or not _is_share(valid):
-            raise CycloptsError(msg="--hold-out and a file for --valid go with labels, not with --other.")
-        texts = [*corpus.texts, *map(str, corpus.columns[other])]
-        n = len(corpus.texts)
-        vectors = _encoded(texts, loaded, threads)
-        groups: dict[str, Any] = {"pairs": [(row, n + row) for row in range(n)], "valid": float(valid)}
-    else:
-        labels = _labels(corpus, hold_out or ())
-        held_out = float(valid) if _is_share(valid) else _read(valid, text, label, (), limit)
-        vectors = _encoded(list(corpus.texts), loaded, threads)
-        if not isinstance(held_out, float):
-            rows = _encoded(list(held_out.texts), loaded, threads)
-            groups = {"groups": labels, "valid": (rows, _labels(held_out, hold_out or ()))}
-        else:
-            groups = {"groups": labels, "valid": held_out}
     with step("training") as progress:
-        made = train(vectors, confidence=sure, **groups, **options, watch=history.append, progress=progress)
+        made = train(
+            vectors, **found.known, confidence=found.sure, valid=held_out, head=head, dim=dim, memory=memory,
+            hard_negatives=hard_negatives, n_threads=threads, watch=history.append, progress=progress, **how,
+        )  # fmt: skip
     made.save(output)
     _show(output, made, history, stop_on, loaded.spec, as_json=as_json)
-
-
-def _read(path: str, text: str | None, label: str | None, columns: Any, limit: int | None) -> Corpus:
-    from nearmost.readers import read_corpus
-
-    with step("reading") as progress:
-        return read_corpus(path, text=text, label=label, columns=columns, limit=limit, progress=progress)
-
-
-def _columns_of(task: str) -> list[str]:
-    """What ``nearmost label export`` calls the columns of a task; ATTRIBUTE__TASK for one about an attribute."""
-    stem = task if "__" in task else f"__{task}"
-    return [f"{stem}__{name}" for name in ("MANUAL", "WEAK_SUPERVISION", "WEAK_SUPERVISION__confidence")]
-
-
-def _exported(corpus: Corpus, columns: list[str]) -> tuple[Corpus, list[float]]:
-    """The corpus with each row's label by hand, or else the weak one; and how sure each is: 1, or its confidence."""
-    from nearmost.values import Corpus
-
-    manual, weak, _ = (corpus.columns[name] for name in columns)
-    pairs = [(str(one or ""), str(two or "")) for one, two in zip(manual, weak, strict=True)]
-    confidences = zip(pairs, _numbers(corpus, columns[2]), strict=True)
-    labels = [by_hand or guessed for by_hand, guessed in pairs]
-    return Corpus.of(list(corpus.texts), labels=labels), [1.0 if pair[0] else sure for pair, sure in confidences]
 
 
 def _encoded(texts: list[str], encoder: Encoder, threads: int) -> NDArray[np.float32]:
     with step("encoding") as progress:
         return encoder.encode(texts, progress=progress, n_threads=threads)
-
-
-def _labels(corpus: Corpus, held_out: Any) -> list[str]:
-    """A label a row, "" for those that are held out."""
-    labels = list(corpus.labels or ())
-    lost = set(held_out) - set(labels)
-    if lost:
-        from nearmost.errors import InputError
-
-        known = ", ".join(sorted(set(labels))[:10])
-        raise InputError(f"--hold-out {', '.join(sorted(lost))}: no row has this label; there are {known}")
-    return ["" if label in held_out else label for label in labels]
-
-
-def _numbers(corpus: Corpus, column: str) -> list[float]:
-    """The column as numbers; an empty one is 0."""
-    from nearmost.errors import InputError
-
-    found = []
-    for row, value in enumerate(corpus.columns[column]):
-        try:
-            found.append(float(value) if value not in (None, "") else 0.0)
-        except (TypeError, ValueError):
-            raise InputError(f"record {row + 1}: {column} is {value!r:.40}; it must be a number") from None
-    return found
-
-
-def _is_share(given: str) -> bool:
-    try:
-        return 0 < float(given) < 1
-    except ValueError:
-        return False
 
 
 def _show(output: str, made: Projection, history: list[Epoch], stop_on: str, encoder: str, *, as_json: bool) -> None:

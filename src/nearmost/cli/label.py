@@ -156,9 +156,10 @@ def embed(
     """Make the vectors of all records that have none, or whose text changed."""
     from nearmost.label import Project
 
-    with Project.open(folder) as project, step("encoding") as progress:
-        spec = encoder or project.settings.encoder or "minilm"
-        made = project.embed(kept_encoder(spec, cache), template=template, refit=refit, n_threads=threads, progress=progress)
+    with Project.open(folder) as project:
+        kept = kept_encoder(encoder or project.settings.encoder or "minilm", cache)
+        with step("encoding") as progress:
+            made = project.embed(kept, template=template, refit=refit, n_threads=threads, progress=progress)
         facts = {"n_records": len(made), "dim": made.dim, "encoder": project.settings.encoder}
     if as_json:
         print_json(facts)

@@ -76,9 +76,7 @@ def annotate(
     key: Annotated[str | None, Parameter(name="KEY", help="The record.")] = None,
     label: Annotated[
         str | None,
-        Parameter(
-            name="LABEL", help="Its label; several with commas where the task has several; none: no label."
-        ),
+        Parameter(name="LABEL", help="Its label; several with commas where the task has several; none: no label."),
     ] = None,
     /,
     *,
@@ -91,7 +89,8 @@ def annotate(
         ),
     ] = None,
     column: Annotated[
-        str, Parameter(name="--label", metavar="COL", help="With --from: the column of labels; empty ones are left out.")
+        str,
+        Parameter(name="--label", metavar="COL", help="With --from: the column of labels; empty ones are left out."),
     ] = "label",
     span: Annotated[str | None, Parameter(metavar="START:END", help="The characters that are meant.")] = None,
     author: Annotated[str, Parameter(metavar="NAME", help="Who says so.")] = "me",
@@ -108,7 +107,12 @@ def annotate(
     with Project.open(folder) as project:
         if given is not None:
             found = project.annotate_from(task, given, label=column, author=author, gold=gold)
-            told = {"new": found.n_new, "changed": found.n_changed, "as they were": found.n_same, "empty": found.n_empty}
+            told = {
+                "new": found.n_new,
+                "changed": found.n_changed,
+                "as they were": found.n_same,
+                "empty": found.n_empty,
+            }
             if as_json:
                 print_json({f"n_{name.replace('as they were', 'same')}": count for name, count in told.items()})
             else:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import CycloptsError, Parameter
 
@@ -11,6 +12,9 @@ from nearmost.cli.label_records import Folder, TaskName
 from nearmost.cli.options import Json
 from nearmost.cli.output import note, print_json, print_table
 from nearmost.cli.steps import step
+
+if TYPE_CHECKING:
+    from nearmost.label import Project
 
 HEURISTICS = """\
 Examples:
@@ -37,6 +41,7 @@ TERMS = """\
 Examples:
   nearmost label terms news sports
   nearmost label terms news sports --add "world cup,striker" --strike match
+  nearmost label terms news sports --add "coach,season" --label Sports
 """
 
 
@@ -185,13 +190,16 @@ def terms(
     add: Annotated[str | None, Parameter(metavar="A,B,...", help="Terms to add; a new list is made.")] = None,
     strike: Annotated[str | None, Parameter(metavar="A,B,...", help="Terms to use no more; they stay listed.")] = None,
     use: Annotated[str | None, Parameter(metavar="A,B,...", help="Struck terms to use again.")] = None,
+    label: Annotated[
+        str | None, Parameter(metavar="NAME", help="What the list stands for: a heuristic LIST votes so from now on.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show a lookup list: what each term hits, and how often it is right where people labelled."""
     from nearmost.label import Project
 
-    if name is None and (add or strike or use):
-        raise CycloptsError(msg="--add, --strike and --use go with a LIST.")
+    if name is None and (add or strike or use or label):
+        raise CycloptsError(msg="--add, --strike, --use and --label go with a LIST.")
     with Project.open(folder) as project:
         if name is None:
             rows = [
@@ -205,8 +213,13 @@ def terms(
                 for term in (given or "").split(","):
                     if term.strip():
                         project.strike(name, term.strip(), excluded)
+            about = project.task(task).name
+            if label is not None:
+                _vote(project, about, name, label)
             headings = ["term", "used", "records", "right", "judged", "taken from"]
-            found = project.term_statistics(project.task(task).name, name)
+            found = project.term_statistics(about, name)
+            if any(one.judged for one in found) and not any(one.right for one in found):
+                note(f"no term is right: if {name} stands for another label of {about}, say which with --label")
             rows = [
                 [
                     one.term,
@@ -222,3 +235,14 @@ def terms(
         print_json([dict(zip(headings, row, strict=True)) for row in rows])
     else:
         print_table(headings, rows)
+
+
+def _vote(project: Project, task: str, name: str, label: str) -> None:
+    """A heuristic of the list's name that votes for the label, unless it is there already."""
+    there = next((each for each in project.heuristics(task) if each.name == name), None)
+    if there is None:
+        project.add_heuristic(task, name, {"kind": "lookup", "list": name, "label": label})
+        return
+    held = tomllib.loads(project.source(task, name)) if there.kind == "lookup" else {}
+    if (held.get("list"), held.get("label")) != (name, label):
+        raise CycloptsError(msg=f"there is a heuristic {name} of {task} already, and it says something else.")

@@ -182,7 +182,9 @@ def queue(
         if output is not None:
             n_written = project.write_sheet(ids, output)
             about = {"output": output, "n_records": n_written}
-            print_json(about) if as_json else print(f"{output}: {n_written:,} records, their column label to be filled in")
+            print_json(about) if as_json else print(
+                f"{output}: {n_written:,} records, their column label to be filled in"
+            )
             return
         texts = _texts(project, ids)
     if as_json:

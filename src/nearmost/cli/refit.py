@@ -55,9 +55,13 @@ def refit(
         Parameter(help="Type to keep rows in; auto takes the shortest that loses nothing."),
     ] = "auto",
     keep_full: Annotated[
-        bool,
-        Parameter(negative="", help="Keep rows as they were given, too, also where that makes the file no smaller."),
-    ] = False,
+        bool | None,
+        Parameter(
+            negative="--drop-full",
+            help="Keep the rows as they were given, too, or do not; else they are kept where they were before, and "
+            "where what is made of them is no shorter.",
+        ),
+    ] = None,
     threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
@@ -73,15 +77,17 @@ def refit(
     target = output or file
     if output is not None or os.path.exists(file):  # else opening says what is wrong
         check_output(target)
-    if keep_full and project == "none":
-        raise CycloptsError(msg="--keep-full goes with a head or projection; without one the rows are full.")
+    if keep_full is not None and project == "none":
+        raise CycloptsError(
+            msg="--keep-full and --drop-full go with a head or projection; without one the rows are full."
+        )
     with Index.open(file) as opened, step("packing") as progress:
         built = opened.refit(
             None if project == "none" else project,
             kind=kind,
             quality=quality,
             store=store,
-            keep_full=keep_full or None,
+            keep_full=keep_full,
             n_threads=threads,
             progress=progress,
         )

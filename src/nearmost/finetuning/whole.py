@@ -56,16 +56,9 @@ def finetune_encoder(
         raise InputError(f"loss is {loss!r}; an encoder is trained with one of {', '.join(known)} here")
     if (groups is None) == (pairs is None):
         raise InputError("finetune_encoder wants groups, a label a text, or pairs of row numbers: one of the two")
-    if not encoder.startswith("st:"):
-        raise InputError(f"encoder {encoder!r} cannot be trained here; wanted st:NAME or st:FOLDER")
-    try:
-        from nearmost.finetuning.trainer import Run, run
-    except ImportError as error:
-        if (error.name or "").startswith("nearmost"):
-            raise
-        raise MissingExtraError(
-            f"training an encoder needs {error.name}, which is not installed: pip install 'nearmost[finetune]'"
-        ) from error
+    require_trainable(encoder)
+    from nearmost.finetuning.trainer import Run, run
+
     listed = [str(text) for text in texts]
     generator = np.random.default_rng(seed)
     rows = np.ones((len(listed), 1), np.float32)  # what is split and joined is who they are; their vectors come later
@@ -90,6 +83,20 @@ def finetune_encoder(
         resume=resume,
     )
     return run(plan, [held_texts[place] for place in held.places.tolist()], held.codes, watch, progress)
+
+
+def require_trainable(encoder: str) -> None:
+    """Raises InputError for an encoder that is none of sentence-transformers', MissingExtraError without that."""
+    if not encoder.startswith("st:"):
+        raise InputError(f"encoder {encoder!r} cannot be trained here; wanted st:NAME or st:FOLDER")
+    try:
+        import nearmost.finetuning.trainer  # noqa: F401
+    except ImportError as error:
+        if (error.name or "").startswith("nearmost"):
+            raise
+        raise MissingExtraError(
+            f"training an encoder needs {error.name}, which is not installed: pip install 'nearmost[finetune]'"
+        ) from error
 
 
 def _table(texts: Sequence[str], examples: Examples, loss: str, generator: np.random.Generator) -> dict[str, list[Any]]:

@@ -35,7 +35,11 @@ class Selection:
         Raises ReadError, listing them, where one is missing or stands there twice.
         """
         text = self.text if self.text is not None else self._text_among(names, source, line)
-        asked = [*(self.fields or (text,)), *(name for name in (self.key, self.label) if name is not None), *self.columns]
+        asked = [
+            *(self.fields or (text,)),
+            *(name for name in (self.key, self.label) if name is not None),
+            *self.columns,
+        ]
         for name in asked:
             if name not in names:
                 raise source.error(line, f"there is no column {name!r}; the columns are {listed(names)}")

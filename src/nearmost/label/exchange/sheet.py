@@ -12,13 +12,13 @@ from typing import Any
 from nearmost.errors import DuplicateKeyError, InputError, NearmostError
 from nearmost.label.exchange.export import write
 from nearmost.label.manual.annotations import Row, put, said_of
-from nearmost.label.records.attributes import Value, converted
-from nearmost.label.records.importing import rows_of
-from nearmost.label.store.opened import Opened, record_id
 from nearmost.label.manual.tasks import Task, task
 from nearmost.label.records import records
+from nearmost.label.records.attributes import Value, converted
+from nearmost.label.records.importing import rows_of
 from nearmost.label.store import journal
 from nearmost.label.store.database import now
+from nearmost.label.store.opened import Opened, record_id
 
 KEY = "key"
 """The column of keys, where records are only numbered."""
@@ -42,7 +42,7 @@ def write_sheet(project: Opened, ids: Iterable[int], path: str | os.PathLike[str
     attributes = [name for name in project.settings.attributes if name != LABEL]
     own = {} if project.settings.key else {KEY: None}
     rows: list[dict[str, Any]] = [
-        {**{name: each.key for name in own}, **{name: each.values.get(name) for name in attributes}, LABEL: ""}
+        {**dict.fromkeys(own, each.key), **{name: each.values.get(name) for name in attributes}, LABEL: ""}
         for each in found
     ]
     write(Path(path), None, rows)
@@ -62,10 +62,11 @@ def annotate_from(
 ) -> Answered:
     """Says which labels records have, by the rows of a table: all of them are taken, or none. ``undo`` takes all back.
 
-    ``given`` is what ``add_records`` takes: a path (.csv .tsv .json .jsonl .parquet, compressed or not), a DataFrame, or
-    mappings. A row names its record by the attributes that are the project's key (by a column ``key`` where records are
-    numbered), and holds the answer in the column ``label``: of a task with several labels a list, or names with commas.
-    Rows where it is empty are passed over. Other columns are not looked at. An author's answer replaces the one before.
+    ``given`` is what ``add_records`` takes: a path (.csv .tsv .json .jsonl .parquet, compressed or not), a DataFrame,
+    or mappings. A row names its record by the attributes that are the project's key (by a column ``key`` where records
+    are numbered), and holds the answer in the column ``label``: of a task with several labels a list, or names with
+    commas. Rows where it is empty are passed over, other columns are not looked at. An author's answer replaces the one
+    before.
     """
     about = task(project, task_name)
     if about.kind == "span":
@@ -101,7 +102,10 @@ def annotate_from(
         if after:
             put(project, about, after)
             what = {"task": about.name, "labels": len(after), "from": _named(given)}
-            states = {"task": about.id, "records": list(before.items())}, {"task": about.id, "records": [*after.items()]}
+            states = (
+                {"task": about.id, "records": list(before.items())},
+                {"task": about.id, "records": [*after.items()]},
+            )
             journal.note(project, "annotate_from", what, author=author, before=states[0], after=states[1])
     return Answered(**counts)
 
