@@ -34,10 +34,10 @@ def test_vectors_agree_with_sentence_transformers(full, texts, minilm_folder):
     assert cosines(full.encode(texts), wanted).min() > 0.99999
 
 
-def test_eight_bits_keep_a_cosine_of_97(full, texts):
+def test_eight_bits_keep_a_cosine_of_998(full, texts):
     found = cosines(full.encode(texts), load_encoder("minilm:int8").encode(texts))
-    assert found.min() > 0.97
-    assert found.mean() > 0.993
+    assert found.min() > 0.99
+    assert found.mean() > 0.998
 
 
 def test_numpy_gives_the_vectors_of_onnx(full, texts):
@@ -48,7 +48,7 @@ def test_numpy_gives_the_vectors_of_onnx(full, texts):
         pytest.skip("onnxruntime and onnx are not both installed")
     np.testing.assert_allclose(MiniLM(backend="numpy").encode(texts), full.encode(texts), atol=1e-5)
     eight = cosines(MiniLM("int8", backend="numpy").encode(texts), load_encoder("minilm:int8").encode(texts))
-    assert eight.min() > 0.98  # one value rounded the other way early grows: each is as near to the full precision
+    assert eight.min() > 0.99  # one value rounded the other way early grows: each is as near to the full precision
 
 
 def test_without_onnxruntime_numpy_takes_over(monkeypatch, full):

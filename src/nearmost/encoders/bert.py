@@ -25,13 +25,14 @@ from nearmost.errors import EncoderError
 
 Floats = NDArray[np.float32]
 EPSILON = 1e-12  # of every normalisation in BERT
-GRAPH_VERSION = 1  # part of a cached graph's file name: raise it whenever bert_graph.py writes other nodes
+GRAPH_VERSION = 2  # part of a cached graph's file name: raise it whenever bert_graph.py writes other nodes
 MASKED = np.float32(-1e4)  # added to a score before softmax, where the token is only padding
 
-# 8-bit: weights are signed, one scale an output column, and use only 7 bits, because AVX2 adds two
-# products in 16 bits. Activations are unsigned, one scale a *token*: a text's vector does not depend on
-# the texts beside it, as it would with the one scale a batch of ONNX Runtime's own dynamic quantisation.
-WEIGHT_LEVELS = 64
+# 8-bit: weights are signed, one scale an output column. Activations are unsigned, one scale a *token*: a text's vector
+# does not depend on the texts beside it, as it would with the one scale a batch of ONNX Runtime's own dynamic
+# quantisation.
+WEIGHT_LEVELS = 127
+PROBE, PROBED = "probe", 64  # a product of the largest numbers, by which bert_onnx.py sees whether the processor adds right
 ZERO = 128
 LEVELS = 127.0
 GELU_ZERO = 64  # gelu never falls below -0.17, so that more of its levels can lie above zero
@@ -41,10 +42,14 @@ GELU_LOWEST = 0.17
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Linear:
-    """x -> x @ weight.T + bias; weight float32 (out, in), bias float32 (out,)."""
+    """x -> x * factors @ weight.T + bias; weight float32 (out, in), bias float32 (out,), factors float32 (in,).
+
+    There are ``factors`` only where bert_smooth.py has put them.
+    """
 
     weight: Floats
     bias: Floats
+    factors: Floats | None = None
 
     def quantized(self) -> tuple[NDArray[np.int8], Floats]:
         """The weight as int8 (out, in) and one float32 scale an output: weight is about int8 * scale."""

@@ -28,19 +28,21 @@ from nearmost.encoders.bert import (
 )
 
 Apply = Callable[[Floats], Floats]
+Watch = Callable[[Linear, Floats], object]
 
 
 class NumpyBert:
     """Call it with token ids and mask, int64 (rows, length): vectors, float32 (rows, dim), of length 1."""
 
-    def __init__(self, bert: Bert, precision: str) -> None:
+    def __init__(self, bert: Bert, precision: str, *, watch: Watch | None = None) -> None:
+        """``precision`` is "f32" or "int8"; ``watch`` is shown each linear map and what it is applied to."""
         self._bert = bert
         self._layers = [
             (
-                _applied(layer.qkv, precision),
-                _applied(layer.out, precision),
-                _applied(layer.widen, precision),
-                _applied(layer.narrow, precision, after_gelu=True),
+                _applied(layer.qkv, precision, watch),
+                _applied(layer.out, precision, watch),
+                _applied(layer.widen, precision, watch),
+                _applied(layer.narrow, precision, watch, after_gelu=True),
                 layer,
             )
             for layer in bert.layers
@@ -70,13 +72,18 @@ class NumpyBert:
         return _normalised(out(attended) + hidden, layer.out_norm)
 
 
-def _applied(linear: Linear, precision: str, *, after_gelu: bool = False) -> Apply:
+def _applied(linear: Linear, precision: str, watch: Watch | None, *, after_gelu: bool = False) -> Apply:
+    if watch is not None:
+        apply = _applied(linear, precision, None, after_gelu=after_gelu)
+        return lambda x: (watch(linear, x), apply(x))[1]
+    factors = np.float32(1) if linear.factors is None else linear.factors
     if precision == "f32":
-        return lambda x: x @ linear.weight.T + linear.bias
+        return lambda x: x * factors @ linear.weight.T + linear.bias
     weight, scales = linear.quantized()
     floats = weight.astype(np.float32)
 
     def quantized(x: Floats) -> Floats:
+        x = x * factors
         steps, zero = token_steps(x, after_gelu=after_gelu)
         whole = np.clip(np.rint(x / steps), -zero, 255 - zero)
         product: Floats = whole @ floats.T

@@ -18,6 +18,7 @@ from tokenizers import Tokenizer
 from nearmost.encoders.batching import Run, Tokens, encode_in_batches, n_workers, run_in_batches
 from nearmost.encoders.bert import GRAPH_VERSION, Bert
 from nearmost.encoders.bert_numpy import NumpyBert
+from nearmost.encoders.bert_smooth import smoothed
 from nearmost.encoders.cache import cache_folder
 from nearmost.encoders.protocol import Encoder, Progress, State
 from nearmost.encoders.weights import SHA256, find_weights
@@ -45,7 +46,8 @@ class MiniLM:
         self._tokenizer.enable_truncation(MAX_TOKENS)
 
         def bert() -> Bert:
-            return Bert.of(read_safetensors(files.model), N_HEADS)
+            whole = Bert.of(read_safetensors(files.model), N_HEADS)
+            return smoothed(whole) if precision == "int8" else whole
 
         self.backend, self._run = runner(bert, SHA256["model.safetensors"], precision, backend)
 
