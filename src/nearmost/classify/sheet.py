@@ -50,7 +50,7 @@ class Sheet:
             raise InputError(f"{self.path}: predictions are written to {', '.join(WRITERS)}; the suffix says which")
         if self.path.is_dir() or not self.path.parent.is_dir():
             raise InputError(f"{self.path} is a folder, or lies in none that is there; wanted a file to write")
-        self._line = WRITERS[self.path.suffix.lower()]
+        self._lines = WRITERS[self.path.suffix.lower()]
 
     def __enter__(self) -> Sheet:
         self._file: IO[bytes] = open(self._part, "ab")
@@ -65,7 +65,7 @@ class Sheet:
             self.n_rows = kept.get("n_rows", 0)
             self._file.truncate(kept.get("n_bytes", 0))
             if not kept and self.path.suffix.lower() != ".jsonl":
-                self._file.write(self._line(COLUMNS).encode())
+                self._file.write(self._lines([COLUMNS]).encode())
         except BaseException:
             self._file.close()
             raise
@@ -91,9 +91,9 @@ class Sheet:
         """Key and text as ``rows`` gives them back: a .tsv has no room for tabs and line ends."""
         return (_tsv_cell(key), _tsv_cell(text)) if self.path.suffix.lower() == ".tsv" else (key, text)
 
-    def add(self, rows: Sequence[Row]) -> None:
-        """Appends these rows; once this returns, no crash loses them."""
-        self._file.write("".join(map(self._line, rows)).encode())
+    def add(self, rows: Sequence[Sequence[str]]) -> None:
+        """Appends rows of these COLUMNS; once this returns, no crash loses them."""
+        self._file.write(self._lines(rows).encode())
         self._file.flush()
         os.fsync(self._file.fileno())
         self.n_rows += len(rows)
@@ -133,21 +133,26 @@ class Sheet:
         return dict(state)
 
 
-def _tsv_line(row: Sequence[str]) -> str:
-    if not "".join(row).isprintable():  # tabs and line ends are not; to ask once a row is quicker than seven times
-        row = [_tsv_cell(cell) for cell in row]
-    return "\t".join(row) + "\n"
+def _tsv_lines(rows: Sequence[Sequence[str]]) -> str:
+    if not "".join(map("".join, rows)).isprintable():  # tabs and line ends are not; to ask once is quicker than often
+        rows = [[_tsv_cell(cell) for cell in row] for row in rows]
+    return "".join(["\t".join(row) + "\n" for row in rows])
 
 
 def _tsv_cell(cell: str) -> str:
     return " ".join(cell.splitlines()).replace("\t", " ")
 
 
-def _csv_line(row: Sequence[str]) -> str:
+def _csv_lines(rows: Sequence[Sequence[str]]) -> str:
     stream = io.StringIO()
-    careful = any("\r" in cell for cell in row)  # the module's own rule forgets these
-    csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL if careful else csv.QUOTE_MINIMAL).writerow(row)
+    for row in rows:
+        careful = any("\r" in cell for cell in row)  # the module's own rule forgets these
+        csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL if careful else csv.QUOTE_MINIMAL).writerow(row)
     return stream.getvalue()
+
+
+def _json_lines(rows: Sequence[Sequence[str]]) -> str:
+    return "".join(map(_json_line, rows))
 
 
 def _json_line(row: Sequence[str]) -> str:
@@ -176,7 +181,7 @@ def _json_rows(file: IO[str]) -> Iterator[list[str]]:
         yield [row[name] for name in COLUMNS]
 
 
-WRITERS = {".tsv": _tsv_line, ".csv": _csv_line, ".jsonl": _json_line}
+WRITERS = {".tsv": _tsv_lines, ".csv": _csv_lines, ".jsonl": _json_lines}
 READERS = {".tsv": _tsv_rows, ".csv": _csv_rows, ".jsonl": _json_rows}
 
 
