@@ -5,9 +5,9 @@
 A project of 7,600 records is drawn from ../shared/data/ag_news/test.json (true labels; the records that a weak
 supervision before was not sure of). Of each seed's 7,600, 2,000 are held out for the end model, 250 are labelled by
 hand and the other 5,350 are judged. Three sets of rules: the 115 terms of refinery's own sample project, nine keyword
-rules of ours, and lists harvested from the 250 labels. Majority and Snorkel get the rules and the votes, above 0.5, of
-the learner that ours starts from. ``--snorkel`` names a Python that has snorkel (and torch). Settings were
-chosen on seeds from 10 on (``--first 10``), not on those that are reported.
+rules of ours, and lists harvested from the 250 labels. The others get the rules and the votes, above 0.5, of the two
+learners that ours starts from, a classifier of vectors and one of words. ``--snorkel`` names a Python that has snorkel
+(and torch). Settings were chosen on seeds from 10 on (``--first 10``), not on those that are reported.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import numpy as np
 
 import nearmost as nm
 from nearmost.encoders import CachedEncoder
-from nearmost.label.supervision import learners
+from nearmost.label.supervision import learners, naive_bayes
 from nearmost.label.supervision.calibration import calibration_error
 from nearmost.label.supervision.combining import supervise
 from nearmost.label.supervision.models import fit
@@ -86,6 +86,7 @@ def main() -> None:
     truth = np.array([LABELS.index(row["label"]) for row in rows])
     found: dict[str, list[dict[str, float]]] = {}
     tables, waiting = [], []
+    words = naive_bayes.word_weights(texts)
     for spec in options.encoders:
         vectors, near = encoded(spec, texts, options.cache)
         for seed in range(options.first, options.first + options.seeds):
@@ -93,12 +94,14 @@ def main() -> None:
             held, manual = order[:N_HELD], np.full(N_RECORDS, ABSTAIN)
             chosen, rest = order[N_HELD : N_HELD + N_MANUAL], order[N_HELD + N_MANUAL :]
             manual[chosen] = truth[chosen]
-            learned = learners.cross_fit(vectors, manual, len(LABELS))
+            of_vectors = learners.cross_fit(vectors, manual, len(LABELS))
+            of_words = naive_bayes.cross_fit_words(words, manual, len(LABELS), beside=of_vectors)
+            both = {"vectors": of_vectors, "words": of_words}
             alone = learners.logistic_regression().fit(vectors[chosen], truth[chosen])
             base = float((alone.predict(vectors[held]) == truth[held]).mean())
             sets = {"refinery's lists": lists(texts), "nine rules": nine(texts), "harvested": None}
             for name, columns in sets.items():
-                votes = with_learner(columns, texts, manual, learned)
+                votes = with_learners(columns, texts, manual, both)
                 begun = time.process_time()
                 ours = supervise(votes, manual, neighborhood=near)
                 took = time.process_time() - begun
@@ -113,6 +116,9 @@ def main() -> None:
                 found.setdefault(f"{spec} | {name} | bayes with neighbours", []).append(row)
                 without = supervise(votes, manual)
                 found.setdefault(f"{spec} | {name} | bayes", []).append(judge.figures(without.weak))
+                wordless = votes.only([each for each in votes.names if each != "words"])
+                less = supervise(wordless, manual, neighborhood=near)
+                found.setdefault(f"{spec} | {name} | bayes without words", []).append(judge.figures(less.weak))
                 for other in ("majority", "weak_nlp"):
                     weak = fit(votes, manual, other).predict()
                     found.setdefault(f"{spec} | {name} | {other}", []).append(judge.figures(weak, ours.weak))
@@ -216,16 +222,16 @@ def harvested(words: list[set[str]], rows: np.ndarray, labels: np.ndarray, k: in
     return found
 
 
-def with_learner(columns, texts, manual, learned) -> Votes:
-    """The rules' votes and the learner's; lists harvested from labels are judged by what they are without them."""
+def with_learners(columns, texts, manual, learned) -> Votes:
+    """The rules' votes and the learners'; lists harvested from labels are judged by what they are without them."""
     held_out = {}
     if columns is None:
-        words = [set(WORD.findall(text.lower())) for text in texts]
+        worded = [set(WORD.findall(text.lower())) for text in texts]
         known, folds = np.flatnonzero(manual != ABSTAIN), fold_of(len(texts))
 
         def hits(some: np.ndarray) -> np.ndarray:
-            terms = harvested(words, some, manual[some])
-            return np.array([[n if row & each else ABSTAIN for n, each in enumerate(terms)] for row in words])
+            terms = harvested(worded, some, manual[some])
+            return np.array([[n if row & each else ABSTAIN for n, each in enumerate(terms)] for row in worded])
 
         columns = hits(known)
         careful = columns.copy()
@@ -233,13 +239,14 @@ def with_learner(columns, texts, manual, learned) -> Votes:
             here = known[folds[known] == fold]
             careful[here] = hits(known[folds[known] != fold])[here]
         held_out = {f"rule {number}": careful[:, number] for number in range(len(LABELS))}
-    label, sure = learned.votes()
-    names = [f"rule {number}" for number in range(columns.shape[1])] + ["learner"]
+    voices = [each.votes() for each in learned.values()]
+    names = [f"rule {number}" for number in range(columns.shape[1])] + [*learned]
     return Votes.of(
-        np.column_stack([columns, label]),
-        np.column_stack([np.ones(columns.shape), sure]),
-        names=names, n_labels=len(LABELS), soft={"learner": learned.posteriors},
-        copies={"learner": learned.copies}, held_out=held_out,
+        np.column_stack([columns, *(label for label, _ in voices)]),
+        np.column_stack([np.ones(columns.shape), *(sure for _, sure in voices)]),
+        names=names, n_labels=len(LABELS), held_out=held_out,
+        soft={name: each.posteriors for name, each in learned.items()},
+        copies={name: each.copies for name, each in learned.items()},
     )  # fmt: skip
 
 

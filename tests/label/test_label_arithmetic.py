@@ -79,7 +79,8 @@ def test_temperature_makes_bold_posteriors_honest():
     assert calibration_error(found.max(axis=1), found.argmax(axis=1) == labels) < 0.02
 
 
-def test_spreading_comes_to_the_fixed_point_of_its_equation():
+@pytest.mark.parametrize("share", [0.5, 0.7])
+def test_spreading_comes_to_the_fixed_point_of_its_equation(share):
     vectors, truth = clouds(n=80)
     hood = near(vectors, 5)
     beliefs = np.random.default_rng(0).dirichlet([1, 1, 1], 80)
@@ -88,11 +89,11 @@ def test_spreading_comes_to_the_fixed_point_of_its_equation():
     start = np.where((known >= 0)[:, None], np.eye(3)[known], beliefs)
     table = np.zeros((80, 80))
     np.put_along_axis(table, hood.ids, hood.weights, axis=1)
-    exact = np.linalg.solve(np.eye(80) - 0.7 * table, 0.3 * start)
-    found = spread(beliefs, known, hood)
+    exact = np.linalg.solve(np.eye(80) - share * table, (1 - share) * start)
+    found = spread(beliefs, known, hood, share=share)
     assert np.abs(found - exact).max() < 0.02  # 12 steps
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
-    both = spread(np.stack([beliefs, beliefs]), np.stack([known, np.full(80, ABSTAIN)]), hood)
+    both = spread(np.stack([beliefs, beliefs]), np.stack([known, np.full(80, ABSTAIN)]), hood, share=share)
     np.testing.assert_allclose(both[0], found, atol=1e-6)
 
 

@@ -78,6 +78,10 @@ def supervise(
     model: Annotated[
         Literal["bayes", "weak_nlp", "majority", "dawid_skene"], Parameter(help="How votes are combined.")
     ] = "bayes",
+    learner: Annotated[
+        Literal["all", "vectors", "words", "none"],
+        Parameter(help="What bayes begins with: classifiers of vectors and of words, learned of labels by hand."),
+    ] = "all",
     as_json: Json = False,
 ) -> None:
     """Combine votes and labels by hand into weak labels, each with a confidence.
@@ -89,7 +93,8 @@ def supervise(
 
     with Project.open(folder) as project:
         with step("supervising"):
-            made = project.supervise(task, model=model)
+            chosen = learner if learner in ("vectors", "words") else learner == "all"
+            made = project.supervise(task, model=model, learner=chosen)
         stale = [each.name for each in project.heuristics(made.task) if each.stale]
     metrics = {name: value for name, value in made.metrics.items() if name != "held_out"}
     if stale:

@@ -75,17 +75,21 @@ def cross_fit(
 
     A class that no record has is given a probability of 0. Raises InputError where fewer than two are labelled.
     """
-    rows = np.flatnonzero(manual != ABSTAIN)
-    if len(np.unique(manual[rows])) < 2:
-        raise InputError(
-            f"{len(rows)} labelled records have {len(np.unique(manual[rows]))} different labels; a learner wants two"
-        )
+    rows = two_labels(manual)
     folds = fold_of(len(manual), seed)
     full = _fitted(vectors, manual, rows, n_labels, learner)
     copies = np.stack([_fitted(vectors, manual, rows[folds[rows] != f], n_labels, learner) for f in range(N_FOLDS)])
     posteriors = full.copy()
     posteriors[rows] = copies[folds[rows], rows]
     return CrossFitted(posteriors, copies, manual != ABSTAIN)
+
+
+def two_labels(manual: Labels) -> NDArray[np.int64]:
+    """The labelled records. Raises InputError where they do not have two different labels."""
+    rows = np.flatnonzero(manual != ABSTAIN)
+    if (different := len(np.unique(manual[rows]))) < 2:
+        raise InputError(f"{len(rows)} labelled records have {different} different labels; a learner wants two")
+    return rows
 
 
 def end_model(

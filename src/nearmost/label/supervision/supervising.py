@@ -8,13 +8,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nearmost.errors import InputError, MissingExtraError
+from nearmost.errors import InputError
 from nearmost.label.manual.annotations import manual, manual_multi, manual_spans
 from nearmost.label.manual.tasks import ABSTAIN, Task, task
 from nearmost.label.records.vectors import FILE, index
 from nearmost.label.store.database import now
 from nearmost.label.store.opened import Opened, n_rows, record_id
 from nearmost.label.supervision import queue as queues
+from nearmost.label.supervision.built_in import Learner, with_learners
 from nearmost.label.supervision.combining import PROBABILISTIC, quality
 from nearmost.label.supervision.combining import supervise as supervised
 from nearmost.label.supervision.confusion import Confusion
@@ -27,8 +28,6 @@ from nearmost.label.supervision.threshold import TRUST, Threshold, pick_threshol
 from nearmost.label.votes import runs, weak
 from nearmost.label.votes.arrays import Labels, Votes, WeakLabels
 
-LEARNER = "labels by hand"
-"""The learner of every project with vectors: a classifier of them, fitted to the labels by hand."""
 NEIGHBORS = 10
 By = Literal["uncertain", "conflict", "random", "outlier", "similar", "diverse"]
 
@@ -52,14 +51,20 @@ def stats(project: Opened, task_name: str | None = None) -> list[HeuristicStatis
 
 
 def supervise(
-    project: Opened, task_name: str | None = None, model: str = "bayes", *, learner: bool = True, **options: Any
+    project: Opened,
+    task_name: str | None = None,
+    model: str = "bayes",
+    *,
+    learner: bool | Learner = True,
+    **options: Any,
 ) -> weak.WeakRun:
     """Makes weak labels of the votes of heuristics that are switched on and of labels by hand, and keeps them.
 
     ``model``: "bayes", "weak_nlp", "majority" or "dawid_skene", whose ``options`` follow. ``learner=True`` lets "bayes"
-    begin with a classifier of the records' vectors, where there are any. The run's ``metrics`` tell how good weak
-    labels are where somebody knows better, each record judged by a model that did not see its label, and beside it the
-    same of that classifier alone: ``manual_only``. Spans are merged as refinery does, whatever the ``model``: see
+    begin with what is learned of the labels by hand: a classifier of the records' vectors and one of their words, each
+    where there are any; "vectors" or "words" is one of them. The run's ``metrics`` tell how good weak labels are where
+    somebody knows better, each record judged by a model that did not see its label, and beside it the same of those
+    classifiers alone: ``manual_only``. Spans are merged as refinery does, whatever the ``model``: see
     ``spans.merge_spans``.
     """
     about = task(project, task_name)
@@ -68,7 +73,7 @@ def supervise(
     if about.kind == "span":
         return _supervise_spans(project, about, options)
     known = manual(project, about.name)
-    votes, beside = _with_learner(project, votes_of(project, about.name), known, learner and model == "bayes")
+    votes, beside = with_learners(project, votes_of(project, about.name), known, learner if model == "bayes" else False)
     found = supervised(votes, known, model=model, neighborhood=_near(project, model), **options)
     metrics: dict[str, Any] = {**quality(found.held_out, known), "manual_only": beside}
     judged = np.flatnonzero(found.held_out.labelled & (known != ABSTAIN))
@@ -96,9 +101,8 @@ def explain(project: Opened, task_name: str | None, record: int | str) -> list[t
     known = manual(project, about.name)
     options = dict(last.options)
     options.pop("at", None)
-    votes, _ = _with_learner(
-        project, votes_of(project, about.name), known, options.pop("learner", True) and last.model == "bayes"
-    )
+    learner = options.pop("learner", True)
+    votes, _ = with_learners(project, votes_of(project, about.name), known, learner if last.model == "bayes" else False)
     model = supervised(votes, known, model=last.model, calibrate=False, **options).model
     return [(each.source, about.names[each.label], each.weight) for each in model.explain(number)]
 
@@ -215,32 +219,6 @@ def _answered(project: Opened, about: Task) -> NDArray[np.bool_]:
     done = np.zeros(n_rows(project), dtype=bool)
     done[[r for (r,) in project.database.rows("SELECT record_id FROM judged WHERE task_id = ?", (about.id,))]] = True
     return done
-
-
-def _with_learner(project: Opened, votes: Votes, known: Labels, wanted: bool) -> tuple[Votes, dict[str, Any] | None]:
-    """The votes with those of a classifier of the vectors; and how good that classifier is by itself."""
-    if len(np.unique(known[known != ABSTAIN])) < 2 or not (project.folder / FILE).exists():
-        return votes, None
-    with index(project) as found:
-        vectors = found.vectors().rows
-    if len(vectors) != votes.n_records:
-        return votes, None
-    try:
-        from nearmost.label.supervision.learners import cross_fit
-    except ImportError as error:
-        raise MissingExtraError("a classifier of vectors needs scikit-learn: pip install 'nearmost[label]'") from error
-    fitted = cross_fit(vectors, known, votes.n_labels)
-    alone = quality(WeakLabels.of_posteriors(fitted.posteriors.astype(np.float64)), known)
-    if not wanted:
-        return votes, alone
-    column, sure = fitted.votes()
-    more = Votes.of(
-        np.concatenate([votes.labels, column[:, None]], axis=1),
-        np.concatenate([votes.confidence, sure[:, None]], axis=1),
-        names=(*votes.names, LEARNER), n_labels=votes.n_labels, soft={**votes.soft, LEARNER: fitted.posteriors},
-        copies={**votes.copies, LEARNER: fitted.copies}, held_out=votes.held_out,
-    )  # fmt: skip
-    return more, alone
 
 
 def _near(project: Opened, model: str) -> Neighborhood | None:

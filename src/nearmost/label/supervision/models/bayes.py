@@ -1,13 +1,14 @@
 """Naive Bayes over votes, in which silence is an answer too.
 
-    log P(y | votes) = a * log p(y) + b * sum over rules of log P(what it said | y) + constant
+    log P(y | votes) = sum over learners of a * log p(y) + b * sum over rules of log P(what it said | y) + constant
 
-p(y) is the mean, on the scale of logarithms, of what the learners say, or the share of each label where there is no
-learner. P(said | y) comes from the manual labels, with a Dirichlet prior centred on how often the rule says so at all:
-a rule without evidence says nothing, and one right of one is not certain. As many classes know a rule by its silence,
+p(y) is what a learner says, each with a weight of its own, or the share of each label where there is no learner.
+P(said | y) comes from the manual labels, with a Dirichlet prior centred on how often the rule says so at all: a rule
+without evidence says nothing, and one right of one is not certain. As many classes know a rule by its silence,
 abstaining is an outcome; without it, rules that know a single label tell nothing (Dawid & Skene 1979 collapses on
-them). Rules repeat what learners have read already, so the two weights a and b are fitted where neither has seen the
-record: a record's own fold is left out of the tables, and learners' probabilities are out of fold.
+them). Learners repeat each other, and rules repeat what learners have read already, so the weights a and b are fitted
+where none has seen the record: a record's own fold is left out of the tables, and learners' probabilities are out of
+fold.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from nearmost.label.supervision.calibration import fit_scales, logarithms, softm
 from nearmost.label.votes.arrays import Evidence, Floats, Labels, Votes, WeakLabels
 from nearmost.label.votes.folds import N_FOLDS, fold_of
 
-START = np.array([1.0, 0.5])
+LEARNERS, RULES = 1.0, 0.5
+"""Weights to begin with: of all learners together, and of the rules."""
 RIDGE = 2.0
 LEAST = 5
 
@@ -38,12 +40,12 @@ class Bayes:
     prior: Floats
     """(n_labels,): the share of each label."""
     weights: Floats
-    """Of the prior or the learners, and of the rules."""
+    """Of each learner, or of the prior where there is none; and the last, of the rules."""
 
     def predict(self) -> WeakLabels:
         """Posteriors of all records; no label where there are no learners and every rule is silent."""
         said = _said(self.votes, self.rules)
-        scores = self.weights[0] * self._beliefs() + self.weights[1] * _evidence(self.tables, said)
+        scores = _beliefs(self.votes, self.prior) @ self.weights[:-1] + self.weights[-1] * _evidence(self.tables, said)
         posteriors = softmax(scores)
         labels = posteriors.argmax(axis=1)
         confidence = posteriors.max(axis=1)
@@ -58,21 +60,15 @@ class Bayes:
         Over the labels, the weights of a source have a mean of zero. A silent rule is named with "(silent)".
         """
         found = []
-        a, b = self.weights.tolist()
-        for name, rows in self.votes.soft.items():
-            belief = logarithms(rows[record]) / len(self.votes.soft)
+        *each, b = self.weights.tolist()
+        beliefs = [logarithms(rows[record]) for rows in self.votes.soft.values()] or [np.log(self.prior)]
+        for name, belief, a in zip(self.votes.soft or ("share of labels",), beliefs, each, strict=True):
             found += [(name, label, a * weight) for label, weight in enumerate((belief - belief.mean()).tolist())]
-        if not self.votes.soft:
-            belief = np.log(self.prior)
-            found += [("share of labels", y, a * weight) for y, weight in enumerate((belief - belief.mean()).tolist())]
         said = _said(self.votes, self.rules)[record]
         for name, table, vote in zip(self.rules, self.tables, said.tolist(), strict=True):
             source = f"{name} (silent)" if vote == ABSTAIN else name
             found += [(source, label, b * weight) for label, weight in enumerate(table[:, vote + 1].tolist())]
         return sorted((Evidence(*each) for each in found), key=lambda each: -abs(each.weight))
-
-    def _beliefs(self) -> Floats:
-        return _beliefs(self.votes, self.prior)
 
 
 def fit(votes: Votes, manual: Labels, *, strength: float = 2.0, seed: int = 0) -> Bayes:
@@ -101,8 +97,9 @@ def fit(votes: Votes, manual: Labels, *, strength: float = 2.0, seed: int = 0) -
         here = folds == fold
         tables = _tables(heard[~here], known[~here], marginals, strength)
         evidence[here] = _evidence(tables, heard[here])
-    parts = np.stack([_beliefs(votes, prior)[labelled], evidence], axis=2)
-    weights = fit_scales(parts, known, START, RIDGE)
+    beliefs = _beliefs(votes, prior, labelled)
+    start = np.append(np.full(beliefs.shape[2], LEARNERS / beliefs.shape[2]), RULES)
+    weights = fit_scales(np.concatenate([beliefs, evidence[:, :, None]], axis=2), known, start, RIDGE)
     return Bayes(votes, rules, _tables(heard, known, marginals, strength), prior, weights)
 
 
@@ -111,10 +108,11 @@ def _said(votes: Votes, rules: tuple[str, ...]) -> Labels:
     return np.stack(columns, axis=1).astype(np.int64) if rules else np.empty((votes.n_records, 0), dtype=np.int64)
 
 
-def _beliefs(votes: Votes, prior: Floats) -> Floats:
-    if not votes.soft:
-        return np.broadcast_to(np.log(prior), (votes.n_records, votes.n_labels))
-    return np.asarray(sum(logarithms(rows) for rows in votes.soft.values()) / len(votes.soft))
+def _beliefs(votes: Votes, prior: Floats, rows: Labels | slice = slice(None)) -> Floats:
+    """(n, n_labels, n_learners): the logarithms of what each learner says of these records, or of the prior alone."""
+    if votes.soft:
+        return np.stack([logarithms(soft[rows]) for soft in votes.soft.values()], axis=2)
+    return np.broadcast_to(np.log(prior), (len(np.arange(votes.n_records)[rows]), votes.n_labels))[:, :, None]
 
 
 def _marginals(said: Labels, n_labels: int) -> Floats:
