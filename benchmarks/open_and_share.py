@@ -22,8 +22,8 @@ import numpy as np
 
 from nearmost import store
 from nearmost.contents import Contents
-from nearmost.flat import Flat
 from nearmost.index import Index
+from nearmost.kinds.flat import Flat
 from nearmost.metrics import METRICS
 from nearmost.rows import Rows
 from nearmost.strings import Keys

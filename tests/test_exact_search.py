@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import pairwise_distances
 
 from nearmost import METRICS, Index, _core
-from nearmost.flat import Flat
+from nearmost.kinds.flat import Flat
 from nearmost.rows import Rows
 
 ISAS = ("generic", "avx2", "avx512", "amx")

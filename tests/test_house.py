@@ -39,20 +39,7 @@ FLOORS = [
         "projecting",
         "stacked",
     },
-    {
-        "flat",
-        "calibrate",
-        "turning",
-        "digits",
-        "partition",
-        "partitioning",
-        "graph",
-        "graphing",
-        "packing",
-        "forest",
-        "projected",
-        "union",
-    },
+    {"kinds", "forest", "projected", "union"},
     {"encoders", "readers", "noise", "reports"},
     {
         "contents",
@@ -286,7 +273,7 @@ LONG = """
 import signal, sys, time
 import numpy as np
 from nearmost import METRICS
-from nearmost.flat import Flat
+from nearmost.kinds.flat import Flat
 from nearmost.rows import Rows
 signal.signal(signal.SIGINT, signal.default_int_handler)
 metric, n_threads = METRICS[sys.argv[2]], int(sys.argv[3])

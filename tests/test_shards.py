@@ -23,7 +23,7 @@ from nearmost.errors import (
     ShardError,
     UnknownKeyError,
 )
-from nearmost.flat import Flat
+from nearmost.kinds.flat import Flat
 from nearmost.rows import Rows
 from nearmost.union import Union
 

@@ -12,11 +12,11 @@ from nearmost.contents import Contents
 from nearmost.encoders import Encoder, Fitted, load_encoder
 from nearmost.encoders.recorded import RecordedEncoder
 from nearmost.errors import InputError, ShapeError
-from nearmost.flat import Progress
+from nearmost.kinds.flat import Progress
+from nearmost.kinds.packing import Kind, pack
+from nearmost.kinds.partitioning import Quality
 from nearmost.memory import Allocate, aligned, on_disk
 from nearmost.metrics import Metric, metric_named
-from nearmost.packing import Kind, pack
-from nearmost.partitioning import Quality
 from nearmost.projected import Projected, better
 from nearmost.projecting import projections_for
 from nearmost.projection import Projection

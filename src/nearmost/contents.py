@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from nearmost.encoders.recorded import RecordedEncoder
 from nearmost.errors import DamagedFileError, InputError, NewerFormatError
-from nearmost.flat import Flat
-from nearmost.graph import Graph
+from nearmost.kinds.flat import Flat
+from nearmost.kinds.graph import Graph
+from nearmost.kinds.packing import tuned
+from nearmost.kinds.partition import Partition
 from nearmost.metrics import METRICS, Metric
-from nearmost.packing import tuned
-from nearmost.partition import Partition
 from nearmost.projected import Projected, rescored
 from nearmost.strings import Keys, Strings
 from nearmost.values import Neighbors, Vectors

@@ -16,11 +16,11 @@ from nearmost.building import build, refitted
 from nearmost.contents import Contents
 from nearmost.encoders import Encoder, load_encoder
 from nearmost.errors import EncoderError, InputError, ShapeError
-from nearmost.flat import Progress
+from nearmost.kinds.flat import Progress
+from nearmost.kinds.packing import Kind
+from nearmost.kinds.partitioning import Quality
 from nearmost.metrics import Metric
 from nearmost.nearest import nearest
-from nearmost.packing import Kind
-from nearmost.partitioning import Quality
 from nearmost.projection import Projection
 from nearmost.queries import whole
 from nearmost.rows import Store

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from nearmost.contents import Contents
 from nearmost.errors import EncoderMismatchError, InputError, ShapeError
-from nearmost.flat import Progress
 from nearmost.index import Index
+from nearmost.kinds.flat import Progress
 from nearmost.queries import whole
 from nearmost.searching import search
 from nearmost.shards import Paths, Shards, same_projection

@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 
 from nearmost.building import SMALL
 from nearmost.contents import Contents
-from nearmost.flat import Flat, Progress
 from nearmost.index import Index
+from nearmost.kinds.flat import Flat, Progress
+from nearmost.kinds.packing import Kind, pack
+from nearmost.kinds.partitioning import Quality
+from nearmost.kinds.turning import staged
 from nearmost.memory import Allocate, aligned, on_disk
 from nearmost.metrics import Metric
-from nearmost.packing import Kind, pack
-from nearmost.partitioning import Quality
 from nearmost.projected import Projected, cost_of
 from nearmost.rows import Rows
 from nearmost.shards import Paths, Shards, contents_of, refuse_key
 from nearmost.stacked import StackedStrings, hashed, joined
 from nearmost.strings import Keys, OnDuplicate, Strings, unique_rows
-from nearmost.turning import staged
 
 CHUNK = 1 << 16
 """Rows copied at a time."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost.errors import DamagedFileError, InputError
-from nearmost.flat import Flat
+from nearmost.kinds.flat import Flat
 from nearmost.memory import Allocate, aligned
 from nearmost.metrics import Metric
 from nearmost.projection import Progress, Projection

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from nearmost.allowed import Allowed
 from nearmost.contents import Contents
-from nearmost.flat import Progress
-from nearmost.partition import require_recall
+from nearmost.kinds.flat import Progress
+from nearmost.kinds.partition import require_recall
 from nearmost.projected import CANDIDATES
 from nearmost.queries import Encode, own_rows, query_rows, whole
 from nearmost.shards import Shards

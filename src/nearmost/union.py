@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from nearmost import _core
 from nearmost.allowed import Allowed
-from nearmost.calibrate import MOST_ASKED, Spread
-from nearmost.flat import Flat, Progress
-from nearmost.graph import Graph
-from nearmost.partition import Partition
+from nearmost.kinds.calibrate import MOST_ASKED, Spread
+from nearmost.kinds.flat import Flat, Progress
+from nearmost.kinds.graph import Graph
+from nearmost.kinds.partition import Partition
+from nearmost.kinds.turning import staged
 from nearmost.stacked import Firsts
-from nearmost.turning import staged
 from nearmost.values import Neighbors
 
 Packed = Flat | Partition | Graph

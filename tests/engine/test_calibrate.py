@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nearmost.calibrate import Calibration, Step
+from nearmost.kinds.calibrate import Calibration, Step
 
 RECALLS = {1: (0.8, 0.88, 0.93, 0.97), 10: (0.7, 0.8, 0.89, 0.95)}
 LADDERS = {k: [Step(10 * 2**i, 8 + k, recall, 0.004) for i, recall in enumerate(RECALLS[k])] for k in RECALLS}

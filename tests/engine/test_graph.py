@@ -10,9 +10,9 @@ import pytest
 from test_partition import METRICS, fitting, recall_of, rows_and_queries, true_scores
 
 from nearmost import Index, InputError
-from nearmost.digits import Digits
 from nearmost.errors import DamagedFileError
-from nearmost.graph import SECTIONS, Graph
+from nearmost.kinds.digits import Digits
+from nearmost.kinds.graph import SECTIONS, Graph
 
 CASES = [
     ("cosine", "clustered"), ("cosine", "hubby"), ("euclidean", "clustered"), ("euclidean", "uniform"),

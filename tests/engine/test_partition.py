@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nearmost import Index, InputError, packing
+from nearmost import Index, InputError
 from nearmost.errors import DamagedFileError
-from nearmost.partition import SECTIONS, Partition
+from nearmost.kinds import packing
+from nearmost.kinds.partition import SECTIONS, Partition
 
 METRICS = ("cosine", "euclidean", "dot", "manhattan", "hamming")
 N_ROWS, N_QUERIES, DIM = 12_000, 300, 24

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from nearmost import store
 from nearmost.contents import Contents
 from nearmost.encoders.recorded import PROBES, STATE, RecordedEncoder
+from nearmost.kinds.packing import Kind, pack
 from nearmost.metrics import METRICS
-from nearmost.packing import Kind, pack
 from nearmost.rows import Rows, Store
 from nearmost.strings import Keys, Strings
 

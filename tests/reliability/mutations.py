@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nearmost import _core, store
-from nearmost.flat import layout
+from nearmost.kinds.flat import layout
 from nearmost.metrics import METRICS
 
 Header = dict[str, Any]

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from nearmost import store
 from nearmost.contents import Contents
 from nearmost.encoders.recorded import PROBES, STATE, RecordedEncoder
-from nearmost.flat import Flat
 from nearmost.index import Index
+from nearmost.kinds.flat import Flat
 from nearmost.metrics import METRICS
 from nearmost.rows import Rows
 from nearmost.strings import Strings

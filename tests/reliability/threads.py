@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from nearmost.kinds.packing import KINDS, pack
 from nearmost.metrics import METRICS
-from nearmost.packing import KINDS, pack
 from nearmost.rows import Rows
 from nearmost.strings import Keys
 

@@ -20,8 +20,8 @@ from nearmost.compat.arguments import float_vector, int32, item_number
 from nearmost.compat.items import Items
 from nearmost.compat.numbered import Numbered, angular
 from nearmost.errors import InputError, NotFiniteError
-from nearmost.flat import MOST_DIM
 from nearmost.forest import ANNOY_METRICS, Forest, annoy_metric, read_forest
+from nearmost.kinds.flat import MOST_DIM
 from nearmost.memory import aligned, on_disk
 
 __all__ = ["AnnoyIndex", "read_forest"]

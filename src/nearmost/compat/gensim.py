@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nearmost.errors import InputError, NotAnIndexError, ReadError
-from nearmost.flat import Progress
 from nearmost.forest import read_forest
 from nearmost.index import Index
-from nearmost.packing import Kind
-from nearmost.partitioning import Quality
+from nearmost.kinds.flat import Progress
+from nearmost.kinds.packing import Kind
+from nearmost.kinds.partitioning import Quality
 from nearmost.readers.unpickle import unpickled
 from nearmost.strings import Keys
 from nearmost.values import Vectors

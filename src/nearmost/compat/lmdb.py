@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from nearmost.errors import InputError, MissingExtraError, ReadError
-from nearmost.flat import Progress
 from nearmost.forest import ANNOY_METRICS, annoy_metric, read_forest
+from nearmost.kinds.flat import Progress
 from nearmost.metrics import Metric
 from nearmost.strings import OnDuplicate
 from nearmost.values import Vectors

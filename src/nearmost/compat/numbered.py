@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from nearmost import store
 from nearmost.contents import Contents
 from nearmost.errors import AnnoyFileError, DamagedFileError, FormatError
-from nearmost.flat import Progress
+from nearmost.kinds.flat import Progress
+from nearmost.kinds.packing import pack
+from nearmost.kinds.partition import Partition
 from nearmost.memory import Allocate, aligned
 from nearmost.metrics import Metric
-from nearmost.packing import pack
-from nearmost.partition import Partition
 from nearmost.rows import Rows
 from nearmost.strings import Keys
 from nearmost.values import Neighbors

@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from nearmost.errors import InputError, MissingExtraError
 from nearmost.index import Index
-from nearmost.packing import Kind
-from nearmost.partitioning import Quality
+from nearmost.kinds.packing import Kind
+from nearmost.kinds.partitioning import Quality
 from nearmost.queries import whole
 
 try:

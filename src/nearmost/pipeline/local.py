@@ -15,10 +15,10 @@ from nearmost.encoders import Encoder, Fitted, fingerprint, load_encoder
 from nearmost.encoders.batching import n_workers
 from nearmost.errors import InputError, NearmostError
 from nearmost.index import Index
+from nearmost.kinds.packing import Kind
+from nearmost.kinds.partitioning import Quality
 from nearmost.memory import Allocate, aligned, on_disk
 from nearmost.metrics import Metric, metric_named
-from nearmost.packing import Kind
-from nearmost.partitioning import Quality
 from nearmost.pipeline.encoding import Encoding
 from nearmost.pipeline.gathering import Gathered, Gathering, gathered_before, picked
 from nearmost.pipeline.learning import learned

@@ -22,9 +22,9 @@ from nearmost.building import packed
 from nearmost.encoders.recorded import PROBES, RecordedEncoder
 from nearmost.errors import InputError
 from nearmost.index import Index
+from nearmost.kinds.packing import Kind
+from nearmost.kinds.partitioning import Quality
 from nearmost.metrics import metric_named
-from nearmost.packing import Kind
-from nearmost.partitioning import Quality
 from nearmost.pipeline.files import Files, Output
 from nearmost.pipeline.passages import Block
 from nearmost.projected import Projected

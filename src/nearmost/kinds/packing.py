@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost.errors import InputError
-from nearmost.flat import Flat, Progress
-from nearmost.graph import Graph
-from nearmost.graphing import graph, suits
-from nearmost.graphing import measure as measure_graph
+from nearmost.kinds.flat import Flat, Progress
+from nearmost.kinds.graph import Graph
+from nearmost.kinds.graphing import graph, suits
+from nearmost.kinds.graphing import measure as measure_graph
+from nearmost.kinds.partition import Partition
+from nearmost.kinds.partitioning import Quality, measure, partition
 from nearmost.memory import Allocate, aligned
 from nearmost.metrics import Metric
-from nearmost.partition import Partition
-from nearmost.partitioning import Quality, measure, partition
 from nearmost.rows import Rows
 
 Kind = Literal["auto", "flat", "partition", "graph"]

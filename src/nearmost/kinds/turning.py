@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost import _core
-from nearmost.flat import Progress
+from nearmost.kinds.flat import Progress
 from nearmost.memory import Allocate, aligned
 from nearmost.metrics import Metric
 from nearmost.rows import Rows

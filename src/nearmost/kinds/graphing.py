@@ -6,15 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost import _core
-from nearmost.calibrate import Calibration, calibrate, known
-from nearmost.digits import Digits
 from nearmost.errors import InputError
-from nearmost.flat import Progress
-from nearmost.graph import NEAREST, Graph
-from nearmost.memory import Allocate, aligned, let_go
-from nearmost.metrics import Metric
-from nearmost.rows import Rows
-from nearmost.turning import (
+from nearmost.kinds.calibrate import Calibration, calibrate, known
+from nearmost.kinds.digits import Digits
+from nearmost.kinds.flat import Progress
+from nearmost.kinds.graph import NEAREST, Graph
+from nearmost.kinds.turning import (
     CALIBRATE_FROM,
     OWN_DISTANCE,
     Floats,
@@ -24,6 +21,9 @@ from nearmost.turning import (
     staged,
     turned_like_euclidean,
 )
+from nearmost.memory import Allocate, aligned, let_go
+from nearmost.metrics import Metric
+from nearmost.rows import Rows
 
 LINKS = 32
 """Of a row."""

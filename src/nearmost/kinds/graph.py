@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from nearmost import _core
 from nearmost.allowed import Allowed
-from nearmost.calibrate import KS, MOST_ASKED, Calibration, Spread, Step
 from nearmost.errors import DamagedFileError
-from nearmost.flat import WORTH_PACKING, Flat, Progress, among
+from nearmost.kinds.calibrate import KS, MOST_ASKED, Calibration, Spread, Step
+from nearmost.kinds.flat import WORTH_PACKING, Flat, Progress, among
 from nearmost.metrics import Metric
 from nearmost.rows import Layout, Rows, require_bits, sections
 from nearmost.values import Neighbors

@@ -11,14 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost import _core
-from nearmost.calibrate import KS, Calibration, calibrate, known
 from nearmost.errors import InputError
-from nearmost.flat import Progress
-from nearmost.memory import Allocate, aligned, let_go
-from nearmost.metrics import Metric
-from nearmost.partition import Partition
-from nearmost.rows import Rows
-from nearmost.turning import (
+from nearmost.kinds.calibrate import KS, Calibration, calibrate, known
+from nearmost.kinds.flat import Progress
+from nearmost.kinds.partition import Partition
+from nearmost.kinds.turning import (
     CALIBRATE_FROM,
     OWN_DISTANCE,
     PANEL,
@@ -32,6 +29,9 @@ from nearmost.turning import (
     staged,
     turned_like_euclidean,
 )
+from nearmost.memory import Allocate, aligned, let_go
+from nearmost.metrics import Metric
+from nearmost.rows import Rows
 
 Quality = Literal["fast", "default", "best"]
 
