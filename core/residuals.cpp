@@ -31,7 +31,8 @@ bool Residuals::code(const float* cells, const uint32_t* nearest, size_t stride,
       uint8_t* codes = codes_ + i * row_bytes(dim_);
       std::fill(codes + dim_, codes + row_bytes(dim_), uint8_t(0));
       const Coded coded = kernels().quantize(apart.data(), ptrdiff_t(dim_), 1, kPanelLimit, 0, codes);
-      coded_[i] = {coded.step, coded.sum};
+      const double squares = double(coded.step) * coded.step * double(coded.squares) + coded.lost;
+      coded_[i] = {coded.step, coded.sum, float(coded.lost), float(squares)};
     }
   });
 }

@@ -37,10 +37,18 @@ class Residuals {
   float step(size_t row) const { return coded_[row].step; }
   int32_t sum(size_t row) const { return coded_[row].sum; }
 
+  // Whether a row lies so near to the list with this score, of its own cell, that its code can hardly tell that list
+  // from others about as near: what the code lost of the row is too large a share of its distance from the list.
+  bool blurred(size_t row, float score) const {
+    constexpr float most = 0.02f;  // of the squared distance
+    return coded_[row].lost > most * (coded_[row].squares - 2 * score);
+  }
+
  private:
   struct Own {
     float step;
     int32_t sum;
+    float lost, squares;  // of what lies between row and cell
   };
   const float* rows_;
   size_t n_, dim_;

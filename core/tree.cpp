@@ -17,7 +17,9 @@ namespace {
 constexpr size_t kPart = 1200;
 constexpr size_t kRowsPerCell = 200;  // that the cells are trained on
 constexpr int kCellRounds = 8, kListRounds = 6;
-constexpr size_t kAhead = 3;  // rows fetched before they are added
+constexpr size_t kAhead = 3;       // rows fetched before they are added
+constexpr size_t kShort = 16;      // so few numbers are compared as quickly as their codes
+constexpr size_t kFewBlurred = 4;  // one row in so many that codes can hardly place
 constexpr float kNone = -3e38f;
 
 using Ids = std::vector<uint32_t>;
@@ -53,10 +55,13 @@ class Grower {
     Ids all(n_);
     std::iota(all.begin(), all.end(), 0);
     const Ids some = sampled(trained(all), cells * kRowsPerCell, random);
-    const auto nearest_of_some = [&](uint32_t* owner) { return nearest_exactly(some, out.cells, cells, owner); };
+    const auto nearest_of_some = [&](uint32_t* owner) {
+      return nearest_exactly(some, out.cells, cells, owner, n_threads_, poll_);
+    };
     if (!means(some, cells, kCellRounds, random.next(), out.cells, nearest_of_some)) return false;
     Ids nearest(n_ * width);
     scores_.resize(n_ * width);
+    exactly_.resize(cells);
     if (!nearest_cells(out.cells, cells, width, nearest.data()) ||
         !residuals_.code(out.cells, nearest.data(), width, n_threads_, poll_))
       return false;
@@ -113,9 +118,10 @@ class Grower {
     return true;
   }
 
-  bool nearest_exactly(const Ids& ids, const float* centroids, size_t k, uint32_t* owner) const {
+  bool nearest_exactly(const Ids& ids, const float* centroids, size_t k, uint32_t* owner, int n_threads,
+                       const Poll& poll) const {
     const Columns columns(centroids, k, dim_, 0.5f);
-    return parallel_parts(ids.size(), kPart, n_threads_, poll_, [&](size_t from, size_t to) {
+    return parallel_parts(ids.size(), kPart, n_threads, poll, [&](size_t from, size_t to) {
       Ids room(columns.width());
       columns.score(
           from, to, [&](size_t i) { return row(ids[i]); },
@@ -182,13 +188,25 @@ class Grower {
       const auto begin = members.items.begin();
       const Ids ids = trained({begin + ptrdiff_t(members.start[g]), begin + ptrdiff_t(members.start[g + 1])});
       float* lists = out.lists + out.first[g] * dim_;
-      means(ids, count, kListRounds, seed + g, lists, [&](uint32_t* owner) {
-        const NearLists near(lists, count, out.cells + g * dim_, nullptr, 0, dim_);
-        near.nearest(
-            residuals_, 0, ids.size(), [&](size_t i) { return ids[i]; },
-            [&](size_t i, size_t list, float) { owner[i] = uint32_t(list); });
-        return true;
-      });
+      size_t blurred = 0;
+      exactly_[g] = dim_ <= kShort;
+      if (!exactly_[g]) {
+        means(ids, count, kListRounds, seed + g, lists, [&](uint32_t* owner) {
+          const NearLists near(lists, count, out.cells + g * dim_, nullptr, 0, dim_);
+          blurred = 0;
+          near.nearest(
+              residuals_, 0, ids.size(), [&](size_t i) { return ids[i]; },
+              [&](size_t i, size_t list, float score) {
+                owner[i] = uint32_t(list);
+                blurred += residuals_.blurred(ids[i], score);
+              });
+          return true;
+        });
+        exactly_[g] = count > 1 && blurred > ids.size() / kFewBlurred;
+      }
+      if (exactly_[g])
+        means(ids, count, kListRounds, seed + g, lists,
+              [&](uint32_t* owner) { return nearest_exactly(ids, lists, count, owner, 1, nullptr); });
     });
   }
 
@@ -204,17 +222,30 @@ class Grower {
     const bool complete = parallel_for(cells, n_threads_, poll_, [&](size_t g, const GoOn&) {
       const size_t count = out.first[g + 1] - out.first[g];
       if (count == 0) return;
-      const NearLists near(out.lists + out.first[g] * dim_, count, out.cells + g * dim_, out.cells, cells, dim_);
-      near.nearest(
-          residuals_, near_cells.start[g], near_cells.start[g + 1],
-          [&](size_t i) { return near_cells.items[i] / width; },
-          [&](size_t i, size_t list, float score) {
-            const uint64_t better = ranked(scores_[near_cells.items[i]] + score, out.first[g] + uint32_t(list));
-            std::atomic<uint64_t>& own = nearest[near_cells.items[i] / width];
-            for (uint64_t now = own.load(std::memory_order_relaxed);
-                 now < better && !own.compare_exchange_weak(now, better, std::memory_order_relaxed);) {
-            }
-          });
+      const auto row_of = [&](size_t i) { return near_cells.items[i] / width; };
+      const auto meet = [&](size_t i, size_t list, float score) {
+        const uint64_t better = ranked(score, out.first[g] + uint32_t(list));
+        std::atomic<uint64_t>& own = nearest[row_of(i)];
+        for (uint64_t now = own.load(std::memory_order_relaxed);
+             now < better && !own.compare_exchange_weak(now, better, std::memory_order_relaxed);) {
+        }
+      };
+      const float* lists = out.lists + out.first[g] * dim_;
+      const size_t from = near_cells.start[g], to = near_cells.start[g + 1];
+      if (exactly_[g]) {
+        const Columns columns(lists, count, dim_, 0.5f);
+        Ids room(columns.width());
+        columns.score(
+            from, to, [&](size_t i) { return row(row_of(i)); },
+            [&](size_t i, const float* scores) {
+              const size_t best = best_of(scores, columns.width(), room.data());
+              meet(i, best, scores[best]);
+            });
+        return;
+      }
+      const NearLists near(lists, count, out.cells + g * dim_, out.cells, cells, dim_);
+      near.nearest(residuals_, from, to, row_of,
+                   [&](size_t i, size_t list, float score) { meet(i, list, scores_[near_cells.items[i]] + score); });
     });
     for (size_t i = 0; complete && i < n_; ++i) {
       const uint64_t best = nearest[i].load(std::memory_order_relaxed);
@@ -250,7 +281,8 @@ class Grower {
   const size_t n_, dim_;
   const uint8_t* held_;
   Residuals residuals_;
-  std::vector<float> scores_;  // of each row's nearest cells
+  std::vector<float> scores_;     // of each row's nearest cells
+  std::vector<uint8_t> exactly_;  // cells whose rows are compared with lists in float32
   const int n_threads_;
   const Poll& poll_;
 };
