@@ -103,6 +103,22 @@ def test_an_index_is_refitted_on_the_command_line_with_its_keys(run, files, head
         assert back.info()["projection"] is None
 
 
+def test_what_a_head_finds_can_be_put_in_the_order_of_the_full_rows(run, files, head, tmp_path):
+    made = tmp_path / "better.nearmost"
+    assert run("refit", files / "all.nearmost", "--head", head, "-o", made).status == 0
+    with nm.Index.open(made) as better, nm.Index.open(files / "all.nearmost") as plain:
+        for option, wanted in (
+            (["--rescore", "40"], better.search("harbour today", 5, rescore=40)),
+            (["--rescore", "600"], plain.search("harbour today", 5)),
+            ([], better.search("harbour today", 5, rescore=0)),
+        ):
+            found = json.loads(run("search", made, "harbour today", "-k", "5", *option, "--json").out)["neighbors"]
+            assert [one["key"] for one in found] == [better.keys[row] for row in wanted.ids.tolist()]
+    own = json.loads(run("search", made, "--key", "7", "-k", "5", "--rescore", "600", "--json").out)
+    first = json.loads(run("search", files / "all.nearmost", "--key", "7", "-k", "5", "--json").out)
+    assert [one["key"] for one in own["neighbors"]] == [one["key"] for one in first["neighbors"]]
+
+
 def test_refitting_in_place_never_loses_the_rows(run, files, tmp_path):
     own = tmp_path / "own.nearmost"
     own.write_bytes((files / "all.nearmost").read_bytes())

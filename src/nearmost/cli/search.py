@@ -49,6 +49,14 @@ def search(
     radius: Annotated[
         float | None, Parameter(metavar="D", help="Leave out what is farther, by the metric's own distance.")
     ] = None,
+    rescore: Annotated[
+        int | None,
+        Parameter(
+            metavar="N",
+            help="Where full rows are kept: put so many rows that are found through the projection or head in order by "
+            "them; 0 for none.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Print the nearest rows: rank, score (larger is nearer), key and text.
@@ -65,7 +73,7 @@ def search(
         raise CycloptsError(msg="search wants a question or --key KEY, one of the two.")
     with Index.open(file, encoder=encoder) as opened:
         if key is not None:
-            own = opened.search(opened.vector(key), k, recall=recall, radius=radius, leave_out=key)
+            own = opened.search(opened.vector(key), k, recall=recall, radius=radius, rescore=rescore, leave_out=key)
             show(opened, {"key": key}, own.ids.tolist(), own.scores.tolist(), as_json=as_json)
         elif encoder is None and opened.info()["encoder"] is None:
             from nearmost.errors import EncoderError
@@ -76,7 +84,7 @@ def search(
             )
         else:
             questions = _lines() if words == "-" else iter([words])
-            ask(opened, questions, k, recall, radius, as_json=as_json, headed=words == "-")
+            ask(opened, questions, k, recall, radius, rescore, as_json=as_json, headed=words == "-")
 
 
 def ask(
@@ -85,6 +93,7 @@ def ask(
     k: int,
     recall: float = 0.95,
     radius: float | None = None,
+    rescore: int | None = None,
     *,
     as_json: bool,
     headed: bool,
@@ -92,7 +101,7 @@ def ask(
     """Prints the answers to the questions, in their order; ``headed``: with the question above."""
     size = 1 if sys.stdin is not None and sys.stdin.isatty() else BATCH
     while batch := list(islice(questions, size)):
-        found = opened.search(batch, k, recall=recall, radius=radius)
+        found = opened.search(batch, k, recall=recall, radius=radius, rescore=rescore)
         for question, ids, scores in zip(batch, found.ids.tolist(), found.scores.tolist(), strict=True):
             show(opened, {"query": question}, ids, scores, as_json=as_json, heading=question if headed else None)
 
