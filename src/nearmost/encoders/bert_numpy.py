@@ -1,7 +1,7 @@
 """BERT with nothing but NumPy: the same vectors as the ONNX graph, for machines without ONNX Runtime.
 
 About half as fast as ONNX Runtime; threads are left to NumPy's BLAS. The 8-bit mode computes the same
-integers in float32 (every sum stays below 2^24 but for freak cases), so it gains no speed.
+integers in float32 (what sums beyond 2^24 lose is nothing beside the rounding itself), so it gains no speed.
 """
 
 from __future__ import annotations
@@ -73,23 +73,34 @@ class NumpyBert:
 
 
 def _applied(linear: Linear, precision: str, watch: Watch | None, *, after_gelu: bool = False) -> Apply:
-    if watch is not None:
-        apply = _applied(linear, precision, None, after_gelu=after_gelu)
-        return lambda x: (watch(linear, x), apply(x))[1]
-    factors = np.float32(1) if linear.factors is None else linear.factors
-    if precision == "f32":
-        return lambda x: x * factors @ linear.weight.T + linear.bias
+    apply = _exact(linear) if precision == "f32" else _rounded(linear, after_gelu=after_gelu)
+    factors = linear.factors
+    if watch is None and factors is None:
+        return apply
+
+    def applied(x: Floats) -> Floats:
+        if watch is not None:
+            watch(linear, x)
+        return apply(x if factors is None else x * factors)
+
+    return applied
+
+
+def _exact(linear: Linear) -> Apply:
+    return lambda x: x @ linear.weight.T + linear.bias
+
+
+def _rounded(linear: Linear, *, after_gelu: bool) -> Apply:
     weight, scales = linear.quantized()
     floats = weight.astype(np.float32)
 
-    def quantized(x: Floats) -> Floats:
-        x = x * factors
+    def apply(x: Floats) -> Floats:
         steps, zero = token_steps(x, after_gelu=after_gelu)
         whole = np.clip(np.rint(x / steps), -zero, 255 - zero)
         product: Floats = whole @ floats.T
         return product * scales * steps + linear.bias
 
-    return quantized
+    return apply
 
 
 def token_steps(x: Floats, *, after_gelu: bool) -> tuple[Floats, int]:

@@ -45,8 +45,8 @@ def _session(model: str | bytes) -> onnxruntime.InferenceSession:
     """A session whose 8-bit products are right.
 
     Without VNNI, x86 adds two products of unsigned and signed bytes in 16 bits, which may not hold them. ONNX Runtime
-    can do it otherwise, but then does so, several times slower, with VNNI too: so it is asked to only where the probe in
-    the graph comes out wrong.
+    can do it otherwise, but would then do so with VNNI too, several times slower: it is asked to only where the probe
+    in the graph comes out wrong.
     """
     session = _with_options(model)
     if adds_right(session):
