@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from nearmost.encoders.protocol import Progress
 from nearmost.errors import InputError
 
 WINDOW = 8192  # distinct texts tokenized and sorted together: bounds the memory, costs no speed
+FIRST = 1024  # so many by themselves, that the threads need not wait for the first window
+AHEAD = 8  # batches a thread that wait while the next window is tokenized
 FEW = 8  # not worth a thread
 BATCH_ROWS = 64
 BATCH_TOKENS = (
@@ -92,12 +95,13 @@ def _vectors(
     pool = ThreadPoolExecutor(n_threads, thread_name_prefix="nearmost-encode")
     try:
         waiting: dict[Future[NDArray[np.float32]], NDArray[np.int64]] = {}
-        for start in range(0, len(texts), WINDOW):
-            tokens = tokenize(texts[start : start + WINDOW])
+        starts = [0, *range(min(FIRST, WINDOW), len(texts), WINDOW), len(texts)]
+        for start, end in pairwise(starts):
+            tokens = tokenize(texts[start:end])
             for rows in batches(tokens):
                 waiting[pool.submit(run, *padded(tokens, rows))] = rows + start
-            # the next window is tokenized while the pool still has a batch for every thread
-            while len(waiting) > (2 * n_threads if start + WINDOW < len(texts) else 0):
+            # the next window is tokenized while the pool still has something to do
+            while len(waiting) > (AHEAD * n_threads if end < len(texts) else 0):
                 for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                     yield waiting.pop(future), future.result()
     finally:
