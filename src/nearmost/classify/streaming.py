@@ -6,8 +6,9 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,18 +25,12 @@ Record: TypeAlias = tuple[str, str]
 """The key and the text of a row."""
 
 
-class Answer(NamedTuple):
-    """What is written about a text, whatever row it stands in."""
+Answer: TypeAlias = tuple[str, str, str, str, str]
+"""What is written about a text, whatever row it stands in: label, score, runner-up, margin, whether it abstained.
 
-    label: str
-    score: str
-    runner_up: str
-    margin: str
-    abstained: str
-
-
-Cell: TypeAlias = list[Answer]
-"""What is known of a text: its answer, or nothing yet."""
+A bare tuple of strings, of which a row has a plain tuple too: the garbage collector passes over them, and would spend
+as long on some hundred thousand named ones as all else here takes.
+"""
 
 
 def classify_stream(
@@ -62,25 +57,50 @@ def classify_stream(
     incoming = iter(records)
     with Sheet(output, {**identity(classifier), **(made_of or {})}, restart=restart) as sheet:
         for row in _again(sheet, incoming):
-            memory.keep(row[1] if clean is None else clean(row[1]), Answer(*row[0][2:]))
+            memory.keep(row[1] if clean is None else clean(row[1]), row[0][2:])
             if watch is not None:
                 watch([row[0]])
-        with _Behind(classifier, sheet, watch) as behind:
+        with _Behind(classifier, sheet, memory, watch) as behind:
             while some := list(islice(incoming, ROWS)):
                 texts = [text for _, text in some] if clean is None else [clean(text) for _, text in some]
-                cells, fresh, empty = memory.cells(texts)
-                behind.write(some, cells, empty, _encoded(classifier, fresh))
+                known, fresh = memory.look_up(texts)
+                behind.write(_Part(some, texts, known, fresh, _encoded(classifier, fresh)))
         sheet.finish()
         return sheet.n_rows
+
+
+@dataclass(slots=True)
+class _Part:
+    """Rows of which all is known but the answers to the texts that are new, and to those new in the part before."""
+
+    records: list[Record]
+    texts: list[str]  # cleaned
+    known: list[Answer | None]
+    fresh: list[str]
+    vectors: NDArray[np.float32] | None  # of the fresh ones
+
+    def rows(
+        self, classifier: LabelClassifier, before: dict[str, Answer]
+    ) -> tuple[list[tuple[str, ...]], dict[str, Answer]]:
+        """All that is to be written, and the answers to the fresh texts; ``before`` are those of the part before."""
+        new = {} if self.vectors is None else dict(zip(self.fresh, answers_of(classifier, self.vectors), strict=True))
+        answers = (known or new.get(text) or before[text] for text, known in zip(self.texts, self.known, strict=True))
+        return [(*record, *answer) for record, answer in zip(self.records, answers, strict=True)], new
 
 
 class _Behind:
     """Searches, votes and writes in a thread of its own, while the encoder is busy with the rows that follow."""
 
-    def __init__(self, classifier: LabelClassifier, sheet: Sheet, watch: Callable[[list[Row]], object] | None) -> None:
-        self._classifier, self._sheet, self._watch = classifier, sheet, watch
+    def __init__(
+        self,
+        classifier: LabelClassifier,
+        sheet: Sheet,
+        memory: _Memory,
+        watch: Callable[[list[Row]], object] | None,
+    ) -> None:
+        self._classifier, self._sheet, self._memory, self._watch = classifier, sheet, memory, watch
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="nearmost-write")
-        self._writing: Future[list[Row]] | None = None
+        self._writing: Future[tuple[list[tuple[str, ...]], dict[str, Answer]]] | None = None
 
     def __enter__(self) -> _Behind:
         return self
@@ -92,27 +112,24 @@ class _Behind:
         finally:
             self._thread.shutdown()  # also where the next rows cannot be read or encoded, what is begun gets written
 
-    def write(self, some: list[Record], cells: list[Cell], empty: list[Cell], rows: NDArray[np.float32] | None) -> None:
-        """Begins to write these, once those before them are written; whatever went wrong with them is raised here."""
-        self._finish()
-        self._writing = self._thread.submit(self._write, some, cells, empty, rows)
+    def write(self, part: _Part) -> None:
+        """Begins to write this, once what was before is written; whatever went wrong with that is raised here."""
+        self._writing = self._thread.submit(self._write, part, self._finish())
 
-    def _finish(self) -> None:
+    def _finish(self) -> dict[str, Answer]:
+        """The answers to the fresh texts of the part that was being written."""
         if self._writing is None:
-            return
-        rows = self._writing.result()
+            return {}
+        rows, new = self._writing.result()
+        self._memory.fill(new)
         if self._watch is not None:
-            self._watch(rows)
+            self._watch([Row._make(row) for row in rows])
+        return new
 
-    def _write(
-        self, some: list[Record], cells: list[Cell], empty: list[Cell], rows: NDArray[np.float32] | None
-    ) -> list[Row]:
-        if rows is not None:
-            for cell, answer in zip(empty, answers_of(self._classifier, rows), strict=True):
-                cell.append(answer)
-        written = [(*record, *cell[0]) for record, cell in zip(some, cells, strict=True)]
-        self._sheet.add(written)
-        return [] if self._watch is None else [Row._make(row) for row in written]
+    def _write(self, part: _Part, before: dict[str, Answer]) -> tuple[list[tuple[str, ...]], dict[str, Answer]]:
+        rows, new = part.rows(self._classifier, before)
+        self._sheet.add(rows)
+        return rows, new
 
 
 def _encoded(classifier: LabelClassifier, texts: list[str]) -> NDArray[np.float32] | None:
@@ -135,7 +152,7 @@ def answers_of(classifier: LabelClassifier, rows: NDArray[np.float32]) -> list[A
         refused = confidence < classifier.reject_below
     scores, margins = ([f"{value:.6f}" for value in column.tolist()] for column in (confidence, signs[:, 2]))
     abstained = np.where(refused, "true", "false").tolist()
-    return list(map(Answer._make, zip(best.tolist(), scores, second.tolist(), margins, abstained, strict=True)))
+    return list(zip(best.tolist(), scores, second.tolist(), margins, abstained, strict=True))
 
 
 def identity(classifier: LabelClassifier) -> dict[str, Any]:
@@ -170,37 +187,39 @@ def _again(sheet: Sheet, incoming: Iterator[tuple[str, str]]) -> Iterator[tuple[
 
 
 class _Memory:
-    """Cells for the answers to the latest texts, in two generations; what it knows depends on the rows so far and on
-    nothing else.
+    """Answers to the latest texts, in two generations, None while they are being worked on; which texts it knows
+    depends on the rows so far and on nothing else.
 
     So a resumed run, which is shown the same rows, asks the encoder about the same texts in the same batches.
     """
 
     def __init__(self) -> None:
-        self._young: dict[str, Cell] = {}
-        self._old: dict[str, Cell] = {}
+        self._young: dict[str, Answer | None] = {}
+        self._old: dict[str, Answer | None] = {}
 
-    def keep(self, text: str, answer: Answer) -> None:
-        self._hold(text, [answer])
-
-    def cells(self, texts: list[str]) -> tuple[list[Cell], list[str], list[Cell]]:
-        """The cell of each text; the texts that are new, and their cells, which are still to be filled."""
-        found: list[Cell] = []
-        fresh: list[str] = []
-        empty: list[Cell] = []
-        for text in texts:
-            cell = self._young.get(text)
-            if cell is None:
-                cell = self._old.get(text)
-                if cell is None:
-                    cell = []
-                    fresh.append(text)
-                    empty.append(cell)
-                self._hold(text, cell)
-            found.append(cell)
-        return found, fresh, empty
-
-    def _hold(self, text: str, cell: Cell) -> None:
-        self._young[text] = cell
+    def keep(self, text: str, answer: Answer | None) -> None:
+        self._young[text] = answer
         if len(self._young) >= REMEMBERED:
             self._old, self._young = self._young, {}
+
+    def look_up(self, texts: list[str]) -> tuple[list[Answer | None], list[str]]:
+        """The answer to each text, None where there is none yet, and the texts that were not known."""
+        known: list[Answer | None] = []
+        fresh: list[str] = []
+        for text in texts:
+            if text in self._young:
+                answer = self._young[text]
+            else:
+                answer = self._old.get(text)
+                if answer is None and text not in self._old:
+                    fresh.append(text)
+                self.keep(text, answer)
+            known.append(answer)
+        return known, fresh
+
+    def fill(self, answers: dict[str, Answer]) -> None:
+        """Puts the answers where None stands for them."""
+        for some in (self._young, self._old):
+            for text, answer in answers.items():
+                if text in some:
+                    some[text] = answer
