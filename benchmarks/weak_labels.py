@@ -27,6 +27,7 @@ import numpy as np
 import nearmost as nm
 from nearmost.encoders import CachedEncoder
 from nearmost.label.supervision import learners, naive_bayes
+from nearmost.label.supervision.built_in import SHARE as SHARE_WITH_WORDS
 from nearmost.label.supervision.calibration import calibration_error
 from nearmost.label.supervision.combining import supervise
 from nearmost.label.supervision.models import fit
@@ -103,7 +104,7 @@ def main() -> None:
             for name, columns in sets.items():
                 votes = with_learners(columns, texts, manual, both)
                 begun = time.process_time()
-                ours = supervise(votes, manual, neighborhood=near)
+                ours = supervise(votes, manual, neighborhood=near, share=SHARE_WITH_WORDS)
                 took = time.process_time() - begun
                 judge = Judge(vectors, truth, manual, rest, held, base)
                 threshold = pick_threshold(ours.held_out, manual, ours.weak, precision=0.9, trust=TRUST)

@@ -152,6 +152,10 @@ def test_votes_become_labels_with_a_threshold(tmp_path, capsys):
         assert {int(each["key"]) for each in queued} <= set(range(30, 80))
     assert len(run(capsys, "queue", where, "--by", "similar", "--like", "3", "-n", "4")[1].splitlines()) == 5
     assert "by majority" in run(capsys, "supervise", where, "--model", "majority")[1]
+    for chosen, sources in (("all", {"vectors", "words"}), ("words", {"words"}), ("none", set())):
+        run(capsys, "supervise", where, "--learner", chosen)
+        told = run(capsys, "explain", where, "3")[1]
+        assert {name for name in ("vectors", "words") if f"learner: {name}" in told} == sources
 
 
 def test_a_sheet_is_written_filled_in_and_taken_back_and_a_list_votes(folder, tmp_path, capsys):

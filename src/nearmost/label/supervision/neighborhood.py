@@ -11,9 +11,9 @@ from nearmost.errors import ShapeError
 from nearmost.label.manual.tasks import ABSTAIN
 from nearmost.label.votes.arrays import Floats, Labels
 
-SHARE = 0.5
+SHARE = 0.7
 N_STEPS = 12
-"""0.7 to this power is 1.4 %, and the usual 0.5 is nothing: what comes from farther off is not worth the time."""
+"""0.7 to this power is 1.4 %: nothing that comes from farther off is worth the time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

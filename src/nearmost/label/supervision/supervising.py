@@ -15,7 +15,7 @@ from nearmost.label.records.vectors import FILE, index
 from nearmost.label.store.database import now
 from nearmost.label.store.opened import Opened, n_rows, record_id
 from nearmost.label.supervision import queue as queues
-from nearmost.label.supervision.built_in import Learner, with_learners
+from nearmost.label.supervision.built_in import SHARE, SOURCE, Learner, with_learners
 from nearmost.label.supervision.combining import PROBABILISTIC, quality
 from nearmost.label.supervision.combining import supervise as supervised
 from nearmost.label.supervision.confusion import Confusion
@@ -74,6 +74,8 @@ def supervise(
         return _supervise_spans(project, about, options)
     known = manual(project, about.name)
     votes, beside = with_learners(project, votes_of(project, about.name), known, learner if model == "bayes" else False)
+    if SOURCE.format("words") in votes.soft:
+        options = {"share": SHARE, **options}
     found = supervised(votes, known, model=model, neighborhood=_near(project, model), **options)
     metrics: dict[str, Any] = {**quality(found.held_out, known), "manual_only": beside}
     judged = np.flatnonzero(found.held_out.labelled & (known != ABSTAIN))
