@@ -25,7 +25,7 @@ Learner: TypeAlias = Literal["vectors", "words"]
 LEARNERS: tuple[Learner, ...] = get_args(Learner)
 SOURCE = "learner: {}"
 """What the learner is called beside heuristics, none of which can have a colon in its name."""
-SHARE = 0.5
+SHARE = 0.4
 """Of the neighbours in a posterior where words have a say: they know much of what neighbours would tell."""
 _last: dict[bytes, Mapping[Learner, CrossFitted]] = {}
 """What was fitted last, for whoever asks next why one of these records got its label."""
