@@ -1,7 +1,7 @@
 // Partitions for Python: the steps of a build, and the search. Shapes are checked here.
 #include "bind.h"
 #include "flat.h"
-#include "partition.h"
+#include "partitions.h"
 #include "tree.h"
 
 namespace nearmost {
@@ -87,6 +87,38 @@ void pack_centroids(const Array<const float, 2>& values, const Maybe<const uint8
               {codes.data(), scales.data(), pointer(biases, {blocks, kPanelRows}), blocks});
 }
 
+constexpr size_t kMost = size_t(1) << 40;
+
+// How many of the queries have fewer answers than there are rows for.
+size_t look(const Partitions& whole, const Array<const float, 2>& queries, const Array<int64_t, 2>& ids,
+            const Array<float, 2>& scores, const Effort& asked, const Maybe<const uint8_t, 1>& marks, size_t n_marks,
+            int n_threads, const Progress& progress) {
+  const size_t q = queries.shape(0), k = ids.shape(1), n = whole.n_rows();
+  require(queries.shape(1) == whole.rows().dim && ids.shape(0) == q && scores.shape(0) == q && scores.shape(1) == k &&
+              asked.lists > 0 && asked.cells > 0,
+          "nearmost: queries, ids and scores do not fit together");
+  const Effort effort = {std::min(asked.lists, kMost), std::min(asked.cells, kMost), std::min(asked.rows, n + 1),
+                         asked.estimate};
+  const Allowed allowed = {marks ? marks->data() : nullptr, n_marks};
+  run([&] {
+    return search(whole, effort, allowed, queries.data(), q, k, ids.data(), scores.data(), n_threads,
+                  poll_with(progress));
+  });
+  size_t short_of = 0;
+  const size_t wanted = std::min(k, allowed.most(n));
+  for (size_t i = 0; wanted > 0 && i < q; ++i) short_of += ids.data()[i * k + wanted - 1] < 0;
+  return short_of;
+}
+
+// Where each of 16 `owners` begins among n: in order, or a search could go over the same ones again and again.
+const uint32_t* offsets(const Array<const uint32_t, 1>& first, size_t owners, size_t n) {
+  require(first.shape(0) == owners * kPanelRows + 1, "nearmost: offsets have another shape");
+  const uint32_t* p = first.data();
+  for (size_t i = 0; i <= owners * kPanelRows; ++i)
+    require(p[i] <= n && (i == 0 || p[i - 1] <= p[i]), "nearmost: offsets are out of order");
+  return p;
+}
+
 // A partition's arrays, kept alive, and what was checked about them once.
 class BoundPartition {
  public:
@@ -138,28 +170,18 @@ class BoundPartition {
     require(blocks.shape(1) == p.block_bytes() && slots.shape(0) == p.n_blocks && slots.shape(1) == kListRows &&
                 p.n_blocks < kNoRow / kListRows && p.lists.blocks < kNoRow / kPanelRows,
             "nearmost: blocks and slots have another shape");
+    alone_.emplace(partition_);
   }
 
-  // How many of the queries have fewer answers than there are rows for.
   size_t look(const Array<const float, 2>& queries, const Array<int64_t, 2>& ids, const Array<float, 2>& scores,
               size_t lists, size_t cells, size_t rows, bool estimate, const Maybe<const uint8_t, 1>& marks,
               size_t n_marks, int n_threads, const Progress& progress) const {
-    const size_t q = queries.shape(0), k = ids.shape(1);
-    require(queries.shape(1) == partition_.rows.dim && ids.shape(0) == q && scores.shape(0) == q &&
-                scores.shape(1) == k && lists > 0 && cells > 0,
-            "nearmost: queries, ids and scores do not fit together");
-    const size_t most = partition_.rows.n + 1;
-    const Effort effort = {std::min(lists, kMost), std::min(cells, kMost), std::min(rows, most), estimate};
-    const Allowed allowed = {pointer(marks, {partition_.rows.n}), n_marks};
-    run([&] {
-      return search(partition_, effort, allowed, queries.data(), q, k, ids.data(), scores.data(), n_threads,
-                    poll_with(progress));
-    });
-    size_t short_of = 0;
-    const size_t wanted = std::min(k, marks ? std::min(n_marks, partition_.rows.n) : partition_.rows.n);
-    for (size_t i = 0; wanted > 0 && i < q; ++i) short_of += ids.data()[i * k + wanted - 1] < 0;
-    return short_of;
+    require(!marks || marks->shape(0) == partition_.rows.n, "nearmost: marks have another shape");
+    return nearmost::look(*alone_, queries, ids, scores, {lists, cells, rows, estimate}, marks, n_marks, n_threads,
+                          progress);
   }
+
+  const Partition& partition() const { return partition_; }
 
   void pack(const Array<const float, 2>& inside, const Maybe<const float, 1>& shift,
             const Maybe<const float, 1>& half_squares, float eta, const Array<uint8_t, 2>& blocks, int n_threads,
@@ -177,18 +199,8 @@ class BoundPartition {
   }
 
  private:
-  static constexpr size_t kMost = size_t(1) << 40;
-
-  // Where each of 16 `owners` begins among n: in order, or a search could go over the same ones again and again.
-  static const uint32_t* offsets(const Array<const uint32_t, 1>& first, size_t owners, size_t n) {
-    require(first.shape(0) == owners * kPanelRows + 1, "nearmost: offsets have another shape");
-    const uint32_t* p = first.data();
-    for (size_t i = 0; i <= owners * kPanelRows; ++i)
-      require(p[i] <= n && (i == 0 || p[i - 1] <= p[i]), "nearmost: offsets are out of order");
-    return p;
-  }
-
   Partition partition_{};
+  std::optional<Partitions> alone_;
   AnyRows rows_;
   Maybe<const float, 1> row_scales_;
   Maybe<const double, 1> norms_;
@@ -203,6 +215,80 @@ class BoundPartition {
   Array<const uint32_t, 1> list_first_;
   Array<const uint8_t, 2> blocks_;
   Array<const uint32_t, 2> slots_;
+};
+
+// Partitions that are searched as one, kept alive. Row 0 of each has the number in the whole that `firsts` says; list i
+// of the whole is list places[i, 1] of part places[i, 0].
+class BoundPartitions {
+ public:
+  BoundPartitions(const nb::tuple& parts, const Array<const int64_t, 1>& firsts, double unit,
+                  const Array<const float, 1>& mean, const Array<const uint8_t, 4>& cells,
+                  const Array<const float, 2>& cell_scales, const Array<const float, 2>& cell_biases,
+                  const Array<const uint32_t, 1>& cell_first, const Array<const uint8_t, 4>& lists,
+                  const Array<const float, 2>& list_scales, const Array<const float, 2>& list_biases,
+                  const Array<const uint32_t, 1>& owners, const Array<const uint32_t, 1>& numbers)
+      : parts_(parts),
+        mean_(mean),
+        cells_(cells),
+        cell_scales_(cell_scales),
+        cell_biases_(cell_biases),
+        cell_first_(cell_first),
+        lists_(lists),
+        list_scales_(list_scales),
+        list_biases_(list_biases),
+        owners_(owners),
+        numbers_(numbers) {
+    const std::vector<const Partition*> found = members(parts, firsts);
+    const Frame frame = frame_of(found[0]->rows, unit, mean.shape(0), mean.data());
+    require(unit > 0 && mean.shape(0) == frame.inner(), "nearmost: the mean has another shape");
+    Lists whole = {};
+    whole.frame = frame;
+    whole.cells = panels_of(cells, cell_scales, cell_biases, frame.inner());
+    whole.lists = panels_of(lists, list_scales, list_biases, frame.inner());
+    whole.cell_first = offsets(cell_first, whole.cells.blocks, whole.lists.blocks);
+    const size_t n = whole.lists.blocks * kPanelRows;
+    require(whole.lists.blocks < kNoRow / kPanelRows && owners.shape(0) == n && numbers.shape(0) == n,
+            "nearmost: lists have another shape");
+    whole.owners = owners.data();
+    whole.numbers = numbers.data();
+    for (size_t i = 0; i < n; ++i)
+      require(owners.data()[i] < found.size() && numbers.data()[i] < found[owners.data()[i]]->lists.blocks * kPanelRows,
+              "nearmost: there is no such list");
+    whole_.emplace(found, std::vector<int64_t>(firsts.data(), firsts.data() + firsts.shape(0)), whole);
+  }
+
+  size_t look(const Array<const float, 2>& queries, const Array<int64_t, 2>& ids, const Array<float, 2>& scores,
+              size_t lists, size_t cells, size_t rows, const Maybe<const uint8_t, 1>& marks, size_t n_marks,
+              int n_threads, const Progress& progress) const {
+    for (const Part& part : whole_->parts())
+      require(!marks || size_t(part.first) + part.partition->rows.n <= marks->shape(0),
+              "nearmost: marks have another shape");
+    return nearmost::look(*whole_, queries, ids, scores, {lists, cells, rows}, marks, n_marks, n_threads, progress);
+  }
+
+ private:
+  static std::vector<const Partition*> members(const nb::tuple& parts, const Array<const int64_t, 1>& firsts) {
+    require(parts.size() > 0 && parts.size() == firsts.shape(0),
+            "nearmost: partitions and numbers do not fit together");
+    std::vector<const Partition*> found;
+    for (size_t i = 0; i < parts.size(); ++i) {
+      found.push_back(&nb::cast<const BoundPartition&>(parts[i]).partition());
+      require(found[i]->rows.metric == found[0]->rows.metric && found[i]->rows.dim == found[0]->rows.dim &&
+                  firsts.data()[i] >= 0 && firsts.data()[i] < int64_t(kMost),
+              "nearmost: partitions are of another metric or dim, or out of order");
+    }
+    return found;
+  }
+
+  nb::tuple parts_;
+  std::optional<Partitions> whole_;
+  Array<const float, 1> mean_;
+  Array<const uint8_t, 4> cells_;
+  Array<const float, 2> cell_scales_, cell_biases_;
+  Array<const uint32_t, 1> cell_first_;
+  Array<const uint8_t, 4> lists_;
+  Array<const float, 2> list_scales_, list_biases_;
+  Array<const uint32_t, 1> owners_, numbers_;
 };
 
 }  // namespace
@@ -235,6 +321,15 @@ void bind_partition(nb::module_& m) {
            "estimate"_a, "marks"_a.none(), "n_marks"_a, "n_threads"_a, "progress"_a.none())
       .def("pack", &BoundPartition::pack, "inside"_a, "shift"_a.none(), "half_squares"_a.none(), "eta"_a, "blocks"_a,
            "n_threads"_a, "progress"_a.none());
+  nb::class_<BoundPartitions>(m, "Partitions")
+      .def(nb::init<const nb::tuple&, const Array<const int64_t, 1>&, double, const Array<const float, 1>&,
+                    const Array<const uint8_t, 4>&, const Array<const float, 2>&, const Array<const float, 2>&,
+                    const Array<const uint32_t, 1>&, const Array<const uint8_t, 4>&, const Array<const float, 2>&,
+                    const Array<const float, 2>&, const Array<const uint32_t, 1>&, const Array<const uint32_t, 1>&>(),
+           "parts"_a, "firsts"_a, "unit"_a, "mean"_a, "cells"_a, "cells_scales"_a, "cells_biases"_a, "cells_first"_a,
+           "lists"_a, "lists_scales"_a, "lists_biases"_a, "owners"_a, "numbers"_a)
+      .def("search", &BoundPartitions::look, "queries"_a, "ids"_a, "scores"_a, "lists"_a, "cells"_a, "rows"_a,
+           "marks"_a.none(), "n_marks"_a, "n_threads"_a, "progress"_a.none());
 }
 
 }  // namespace nearmost

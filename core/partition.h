@@ -39,9 +39,4 @@ struct Effort {
 bool pack_lists(const Partition& partition, const float* inside, const float* shift, const float* half_squares,
                 float eta, uint8_t* blocks, int n_threads, const Poll& poll);
 
-// ids and scores (n_queries, k), nearest first, exact scores unless estimates are wanted; -1 and -inf where fewer rows
-// were found, which is only where the lists do not hold every row. False where poll stopped it.
-bool search(const Partition& partition, const Effort& effort, const Allowed& allowed, const float* queries,
-            size_t n_queries, size_t k, int64_t* ids, float* scores, int n_threads, const Poll& poll);
-
 }  // namespace nearmost

@@ -81,6 +81,7 @@ void Query::prefetch(uint32_t row) const {
   const uint8_t* x = rows_->bytes(row);
   const size_t lines = std::min<size_t>(rows_->stride() / 64 + 1, 24);
   for (size_t i = 0; i < lines; ++i) __builtin_prefetch(x + i * 64);
+  if (packed_->norms) __builtin_prefetch(packed_->norms + row);
 }
 
 double Query::score(uint32_t row, float upper) const {

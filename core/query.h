@@ -22,6 +22,12 @@ class Query {
   // For exact scores alone.
   Query(const Rows& rows, const Packed& packed, const float* values, double* wide, float* room);
 
+  // The same query for other rows, of the same metric and dim.
+  Query(const Query& other, const Rows& rows, const Packed& packed) : Query(other) {
+    rows_ = &rows;
+    packed_ = &packed;
+  }
+
   const Estimate& estimate() const { return estimate_; }
 
   // Scores exactly those entries of the shortlist that can still be among the k best.

@@ -28,6 +28,7 @@ class TopK {
     k_ = k;
     heap_.clear();
   }
+  size_t wanted() const { return k_; }
   bool full() const { return k_ > 0 && heap_.size() >= k_; }
   const Scored& last() const { return heap_.front(); }
   void add(Scored item) {

@@ -14,7 +14,7 @@
 #include "graph.h"
 #include "kernels.h"
 #include "keys.h"
-#include "partition.h"
+#include "partitions.h"
 #include "records.h"
 #include "textrows.h"
 
@@ -158,9 +158,36 @@ void look_in_lists(Source& source) {
   auto marks = source.array<uint8_t>(n);
   Allowed allowed = {source.byte() & 1 ? marks.get() : nullptr, 0};
   for (size_t i = 0; i < n; ++i) allowed.count += marks[i] != 0;
-  search(p, effort, allowed, queries.get(), n_queries, k, ids.get(), scores.get(), 1, nullptr);
+  search(Partitions(p), effort, allowed, queries.get(), n_queries, k, ids.get(), scores.get(), 1, nullptr);
   for (size_t i = 0; i < n_queries * k; ++i)
     if (ids[i] < -1 || ids[i] >= int64_t(n)) __builtin_trap();
+
+  // The same partition twice, with another unit, and all lists in cells once more.
+  Partition q = p;
+  q.frame.unit = std::ldexp(1.0, int(source.below(60)) - 30);
+  const size_t n_cells = source.below(3), n_lists = lists == 0 ? 0 : source.below(5);
+  Lists whole = {};
+  whole.frame = {p.frame.metric, dim, inner, std::max(1.0, q.frame.unit), mean.get()};
+  std::unique_ptr<uint8_t[]> more_codes[2];
+  std::unique_ptr<float[]> more_scales[2], more_biases[2];
+  whole.cells = panels(n_cells, inner, more_codes[0], more_scales[0], more_biases[0]);
+  whole.lists = panels(n_lists, inner, more_codes[1], more_scales[1], more_biases[1]);
+  auto first = offsets_of(source, n_cells * kPanelRows, n_lists);
+  auto owners = source.array<uint32_t>(n_lists * kPanelRows), numbers = source.array<uint32_t>(n_lists * kPanelRows);
+  for (size_t i = 0; i < n_lists * kPanelRows; ++i) {
+    owners[i] %= 2;
+    numbers[i] %= uint32_t(lists * kPanelRows);
+  }
+  whole.cell_first = first.get();
+  whole.owners = owners.get();
+  whole.numbers = numbers.get();
+  auto both = source.array<uint8_t>(2 * n);
+  Allowed some = {allowed.marks ? both.get() : nullptr, 0};
+  for (size_t i = 0; i < 2 * n; ++i) some.count += both[i] != 0;
+  search(Partitions({&p, &q}, {0, int64_t(n)}, whole), effort, some, queries.get(), n_queries, k, ids.get(),
+         scores.get(), 1, nullptr);
+  for (size_t i = 0; i < n_queries * k; ++i)
+    if (ids[i] < -1 || ids[i] >= int64_t(2 * n)) __builtin_trap();
 }
 
 void walk(Source& source) {

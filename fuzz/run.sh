@@ -26,7 +26,7 @@ case $(uname -m) in
     compile "$core/kernels_amx.cpp" $avx512 -mamx-tile -mamx-int8
     ;;
 esac
-for source in kernels kernels_generic pack query scan flat among keys parallel frame panels partition graph textrows records; do compile "$core/$source.cpp"; done
+for source in kernels kernels_generic pack query scan flat among keys parallel frame panels partition partitions graph textrows records; do compile "$core/$source.cpp"; done
 compile "$here/readers.cpp"
 "$clang" $common -fsanitize=fuzzer $objects -lpthread -o "$build/readers"
 [ -n "${2:-}" ] && export NEARMOST_ISA="$2"

@@ -39,7 +39,7 @@ FLOORS = [
         "projecting",
         "stacked",
     },
-    {"kinds", "forest", "projected", "union"},
+    {"kinds", "forest", "projected", "planned", "union"},
     {"encoders", "readers", "noise", "reports"},
     {
         "contents",

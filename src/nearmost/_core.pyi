@@ -257,6 +257,37 @@ class Partition:
         progress: Progress | None,
     ) -> None: ...
 
+class Partitions:
+    def __init__(
+        self,
+        parts: tuple[Partition, ...],
+        firsts: NDArray[np.int64],
+        unit: float,
+        mean: NDArray[np.float32],
+        cells: NDArray[np.uint8],
+        cells_scales: NDArray[np.float32],
+        cells_biases: NDArray[np.float32],
+        cells_first: NDArray[np.uint32],
+        lists: NDArray[np.uint8],
+        lists_scales: NDArray[np.float32],
+        lists_biases: NDArray[np.float32],
+        owners: NDArray[np.uint32],
+        numbers: NDArray[np.uint32],
+    ) -> None: ...
+    def search(
+        self,
+        queries: NDArray[np.float32],
+        ids: NDArray[np.int64],
+        scores: NDArray[np.float32],
+        lists: int,
+        cells: int,
+        rows: int,
+        marks: NDArray[np.uint8] | None,
+        n_marks: int,
+        n_threads: int,
+        progress: Progress | None,
+    ) -> int: ...
+
 class Graph:
     def __init__(
         self,

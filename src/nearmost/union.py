@@ -1,5 +1,6 @@
 """The k nearest among the rows of several indexes: each is asked for a few, and for more where all of them are good.
 
+Partitions are searched together, as one (partitions.py); this is about the others, and about those that are not.
 Of k neighbors spread over many parts each part holds few, so a part is first asked for as many as it is likely to hold.
 Where the last of these is as near as the k-th nearest of all, the part may hold more, and is asked for k. So no
 neighbor is lost by asking for few, however unevenly they lie; and every search reaches the recall that is asked for at
@@ -8,9 +9,7 @@ about the number of neighbors that its part holds, and so does their mean, the r
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypedDict
 
 import numpy as np
@@ -22,7 +21,9 @@ from nearmost.kinds.calibrate import MOST_ASKED, Spread
 from nearmost.kinds.flat import Flat, Progress
 from nearmost.kinds.graph import Graph
 from nearmost.kinds.partition import Partition
+from nearmost.kinds.partitions import MANY, ListsLackRowsError, Partitions
 from nearmost.kinds.turning import staged
+from nearmost.planned import POOL, Plan, Pool
 from nearmost.stacked import Firsts
 from nearmost.values import Neighbors
 
@@ -38,50 +39,8 @@ class Knobs(TypedDict):
     n_threads: int
 
 
-BEYOND = 1.5
-"""Standard deviations, of how many neighbors a part holds, that a part is asked for beyond the mean."""
-TOGETHER = 4096
+AT_ONCE = 4096
 """Queries whose answers of all parts are held at once."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Plan:
-    """Which parts are asked for how many of the k nearest, and where their answers stand beside each other."""
-
-    k: int
-    parts: list[int]
-    """Those that hold rows that may be found."""
-    few: list[int]
-    """As many as each of them is asked for: what it is likely to hold if neighbors are spread evenly."""
-    most: list[int]
-    """As many as it can hold."""
-    spreads: list[Spread]
-    allowed: list[Allowed | None]
-    firsts: NDArray[np.int64]
-    """The number in the whole of the first row of the part that an answer's column is from."""
-    owners: NDArray[np.int64]
-    """That part."""
-    ends: NDArray[np.int64]
-    """The column after the last of each part."""
-
-    @classmethod
-    def of(cls, k: int, counts: list[int], firsts: Firsts, allowed: list[Allowed] | None = None) -> Plan:
-        """``counts``: rows of each part that may be found."""
-        parts = [i for i, count in enumerate(counts) if count]
-        held = [k * counts[i] / sum(counts) for i in parts]
-        few = [min(k, counts[i], math.ceil(n + BEYOND * math.sqrt(n) + 1)) for i, n in zip(parts, held, strict=True)]
-        owners = np.repeat(np.array(parts, np.int64), few)
-        return cls(
-            k,
-            parts,
-            few,
-            [min(k, counts[i]) for i in parts],
-            [Spread(len(counts), n) for n in held],
-            [None if allowed is None else allowed[i] for i in parts],
-            np.array([firsts[i] for i in range(len(counts))], np.int64)[owners],
-            owners,
-            np.cumsum(few, dtype=np.int64),
-        )
 
 
 class Union:
@@ -94,7 +53,19 @@ class Union:
         self.metric, self.dim = parts[0].metric, parts[0].dim
         self.firsts = Firsts([part.n_rows for part in parts])
         self.n_rows = len(self.firsts)
-        self._plans: dict[int, Plan] = {}  # what was asked for before
+        self.pooled = [i for i, part in enumerate(parts) if isinstance(part, Partition) and part.n_rows]
+        self._pool: Partitions | None = None
+        self._plans: dict[tuple[int, float, int | None, bool], Plan] = {}  # what was asked for before
+
+    def pool(self, n_threads: int) -> Partitions | None:
+        """The partitions among the parts as one, made when first searched; None where there are not several."""
+        if self._pool is None and len(self.pooled) > 1:
+            parts = [part for part in self.parts if isinstance(part, Partition) and part.n_rows]
+            try:
+                self._pool = Partitions(parts, [self.firsts[i] for i in self.pooled], n_threads)
+            except ValueError:  # more rows than it can number, or a damaged file
+                self.pooled = []
+        return self._pool
 
     def search(
         self,
@@ -109,15 +80,22 @@ class Union:
     ) -> Neighbors:
         """The k best rows of each query: (q, dim) in, (q, k) out. Scores and ties as in one index of all the rows.
 
-        ``recall`` is that of the whole; ``effort`` is spent in each part.
+        ``recall`` is that of the whole; ``effort`` is for each part.
         """
-        plan = self._plan(k, allowed)
         knobs: Knobs = {"recall": recall, "effort": effort, "n_threads": n_threads}
-        if len(queries) <= TOGETHER:
-            return self._answer(queries, plan, knobs, progress)
-        stage = staged(progress, -(-len(queries) // TOGETHER))
-        starts = range(0, len(queries), TOGETHER)
-        blocks = [self._answer(queries[at : at + TOGETHER], plan, knobs, stage(i)) for i, at in enumerate(starts)]
+        plan = self._plan(k, knobs, allowed, len(queries))
+        try:
+            if plan.parts == [POOL]:
+                return self._ask(queries, plan, 0, k, knobs, progress)
+            if len(queries) <= AT_ONCE:
+                return self._answer(queries, plan, knobs, progress)
+            stage = staged(progress, -(-len(queries) // AT_ONCE))
+            starts = range(0, len(queries), AT_ONCE)
+            blocks = [self._answer(queries[at : at + AT_ONCE], plan, knobs, stage(i)) for i, at in enumerate(starts)]
+        except ListsLackRowsError:  # of a damaged file, which is searched by itself from now on
+            self._pool, self.pooled = None, []
+            self._plans.clear()
+            return self.search(queries, k, allowed=allowed, progress=progress, **knobs)
         ids, scores = (np.concatenate(each) for each in zip(*blocks, strict=True))
         return Neighbors(ids, scores, self.metric)
 
@@ -126,25 +104,53 @@ class Union:
         part, own = self.firsts.one(row)
         return self.parts[part].vector(own)
 
-    def _plan(self, k: int, allowed: Allowed | None) -> Plan:
+    def _plan(self, k: int, knobs: Knobs, allowed: Allowed | None, n_queries: int) -> Plan:
         if allowed is not None:
             marks = [allowed.marks[self.firsts.rows(i)] for i in range(len(self.parts))]
-            some = [Allowed(each, int(np.count_nonzero(each))) for each in marks]
-            return Plan.of(k, [each.count for each in some], self.firsts, some)
-        if k not in self._plans:
+            some: list[Allowed | None] = [Allowed(each, int(np.count_nonzero(each))) for each in marks]
+            return self._made(k, knobs, some, allowed, n_queries)
+        asked = (k, float(knobs["recall"]), knobs["effort"], n_queries >= MANY)
+        if asked not in self._plans:
             if len(self._plans) >= MOST_ASKED:
                 self._plans.clear()
-            self._plans[k] = Plan.of(k, [part.n_rows for part in self.parts], self.firsts)
-        return self._plans[k]
+            self._plans[asked] = self._made(k, knobs, [None] * len(self.parts), None, n_queries)
+        return self._plans[asked]
+
+    def _made(self, k: int, knobs: Knobs, some: list[Allowed | None], all_of: Allowed | None, n_queries: int) -> Plan:
+        counts = [part.n_rows if own is None else own.count for part, own in zip(self.parts, some, strict=True)]
+        whole = (k, counts, self.firsts, some)
+        recall, effort = knobs["recall"], knobs["effort"]
+        pool = None if effort is None and recall >= 1 else self.pool(knobs["n_threads"])
+        if pool is None or not any(counts[i] for i in self.pooled):
+            return Plan.of(*whole, None)
+        held = [k * counts[i] / sum(counts) for i in self.pooled]
+        own = None if all_of is None else [counts[i] for i in self.pooled]
+        step = pool.step(k, recall, effort, held, len(self.parts), own, n_queries)
+        every = None if all_of is None or own is None else Allowed(all_of.marks, sum(own))
+        return Plan.of(*whole, None if step is None else Pool(pool, self.pooled, step, every))
+
+    def _ask(
+        self,
+        queries: Floats,
+        plan: Plan,
+        at: int,
+        n: int,
+        knobs: Knobs,
+        progress: Progress | None = None,
+        again: bool = False,
+    ) -> Neighbors:
+        """What the part at this place of the plan, or the pool, holds of the n nearest."""
+        i, some, spread = plan.parts[at], plan.allowed[at], plan.spreads[at]
+        if i == POOL and plan.pool is not None:
+            lists, rows, n_threads = plan.pool.step.effort, plan.pool.step.rows, knobs["n_threads"]
+            look = plan.pool.whole.look
+            return look(queries, n, lists=lists, rows=rows, allowed=some, n_threads=n_threads, progress=progress)
+        spread = Spread(len(self.parts), plan.k) if again else spread
+        return self.parts[i].search(queries, n, allowed=some, spread=spread, progress=progress, **knobs)
 
     def _answer(self, queries: Floats, plan: Plan, knobs: Knobs, progress: Progress | None) -> Neighbors:
         stage = staged(progress, len(plan.parts))
-        found = [
-            self.parts[i].search(queries, n, allowed=some, spread=spread, progress=stage(at), **knobs)
-            for at, (i, n, some, spread) in enumerate(
-                zip(plan.parts, plan.few, plan.allowed, plan.spreads, strict=True)
-            )
-        ]
+        found = [self._ask(queries, plan, at, n, knobs, stage(at)) for at, n in enumerate(plan.few)]
         if not found:
             none = np.full((len(queries), plan.k), -1, np.int64), np.full((len(queries), plan.k), -np.inf, np.float32)
             return Neighbors(*none, self.metric)
@@ -163,7 +169,7 @@ class Union:
         """For each part, whether it could answer otherwise if it were asked as if it held all of the k nearest."""
         exact = knobs["recall"] >= 1 or knobs["effort"] is not None
         return [
-            n < (most if exact or isinstance(self.parts[i], Flat) else self.parts[i].n_rows)
+            i != POOL and n < (most if exact or isinstance(self.parts[i], Flat) else self.parts[i].n_rows)
             for i, n, most in zip(plan.parts, plan.few, plan.most, strict=True)
         ]
 
@@ -179,11 +185,10 @@ class Union:
         """The k best where some parts are asked again, each for as many as it can hold."""
         every = [np.split(each, plan.ends[:-1], axis=1) for each in (ids, scores)]
         for at in np.flatnonzero(perhaps_more.any(axis=0)).tolist():
-            i, n, most, some = plan.parts[at], plan.few[at], plan.most[at], plan.allowed[at]
+            n, most = plan.few[at], plan.most[at]
             which = np.flatnonzero(perhaps_more[:, at])
-            spread = Spread(len(self.parts), plan.k)
-            found = self.parts[i].search(queries[which], most, allowed=some, spread=spread, **knobs)
-            for side, empty, more in ((0, -1, found.ids + self.firsts[i]), (1, -np.inf, found.scores)):
+            found = self._ask(queries[which], plan, at, most, knobs, again=True)
+            for side, empty, more in ((0, -1, found.ids + self.firsts[plan.parts[at]]), (1, -np.inf, found.scores)):
                 wide = np.full((len(queries), most), empty, more.dtype)
                 wide[:, :n] = every[side][at]
                 wide[which] = more

@@ -19,6 +19,7 @@ from nearmost.allowed import Allowed
 from nearmost.errors import DamagedFileError, InputError
 from nearmost.kinds.calibrate import MOST_ASKED, Calibration, Spread, Step
 from nearmost.kinds.flat import WORTH_PACKING, Flat, Progress, among
+from nearmost.kinds.turning import unpacked
 from nearmost.metrics import Metric
 from nearmost.rows import Layout, Rows, require_bits, sections
 from nearmost.values import Neighbors
@@ -76,7 +77,7 @@ class Partition:
         names = ("rows", "rows.scales", *SECTIONS)
         named: dict[str, Any] = {name.replace(".", "_"): self.arrays.get(name) for name in names}
         try:
-            self._core = _core.Partition(metric.code, unit, coded, turned=turned, **named)
+            self.core = _core.Partition(metric.code, unit, coded, turned=turned, **named)
         except (ValueError, TypeError) as error:
             raise DamagedFileError(f"{error}: the file is damaged") from None
 
@@ -114,13 +115,13 @@ class Partition:
             require_bits(queries, "queries")
         if allowed is not None:
             return self._search_some(queries, k, allowed, recall, effort, spread, n_threads, progress)
-        step = self._step(recall, effort, k, spread)
+        step = self.reach(recall, effort, k, spread)
         if step is None or (effort is None and k > self.n_rows // 8):
             return self.flat.search(queries, k, n_threads=n_threads, progress=progress)
         rows = max(step.rows, k)
         return self.look(queries, k, lists=step.effort, rows=rows, n_threads=n_threads, progress=progress)
 
-    def _step(
+    def reach(
         self, recall: float, effort: int | None, k: int, spread: Spread | None = None, farther: float = 1
     ) -> Step | None:
         """What is looked at for that, kept from one search to the next; None where only the exact search will do.
@@ -148,24 +149,17 @@ class Partition:
         progress: Progress | None,
     ) -> Neighbors:
         """``search`` among some of the rows: their k nearest lie as far as the k / share nearest of all rows do."""
-        step = self._step(recall, effort, k, spread, self.n_rows / max(1, allowed.count))
-        if allowed.count <= self._few(step, len(queries)) or allowed.count <= k:
+        step = self.reach(recall, effort, k, spread, self.n_rows / max(1, allowed.count))
+        if allowed.count <= max(k, few(step, self.n_rows, self.n_lists, len(queries))):
             stored = (self.metric, self.arrays, self.rows)
             return among(*stored, queries, k, allowed, n_threads, progress)
         if step is None or (effort is None and step.effort > self.n_lists // 2):
             return self.flat.search(queries, k, allowed=allowed, n_threads=n_threads, progress=progress)
-        near = self._step(recall, effort, k, spread)
+        near = self.reach(recall, effort, k, spread)
         rows = max(near.rows if near else step.rows, k)
         return self.look(
             queries, k, lists=step.effort, rows=rows, allowed=allowed, n_threads=n_threads, progress=progress
         )
-
-    def _few(self, step: Step | None, n_queries: int) -> float:
-        """So many allowed rows are looked at one and all as quickly as they are found in this step's lists."""
-        if step is None:
-            return self.n_rows / CODES
-        in_lists = step.effort * self.n_rows / self.n_lists / CODES + 2 * step.rows
-        return in_lists * (1 if n_queries < WORTH_PACKING else CODES)
 
     def look(
         self,
@@ -182,8 +176,8 @@ class Partition:
         ids = np.empty((len(queries), k), dtype=np.int64)
         scores = np.empty((len(queries), k), dtype=np.float32)
         marks, n_marks = (None, 0) if allowed is None else (allowed.marks, allowed.count)
-        if self._core.search(
-            queries, ids, scores, lists, _cells(lists), rows, False, marks, n_marks, n_threads, progress
+        if self.core.search(
+            queries, ids, scores, lists, cells(lists), rows, False, marks, n_marks, n_threads, progress
         ):
             short = (
                 ids[:, min(k, n_marks if allowed else self.n_rows) - 1] < 0
@@ -197,7 +191,7 @@ class Partition:
         """The ``rows`` rows that ``look`` would score, the most promising first, -1 where there are no more."""
         ids = np.empty((len(queries), rows), dtype=np.int64)
         scores = np.empty((len(queries), rows), dtype=np.float32)
-        self._core.search(queries, ids, scores, lists, _cells(lists), rows, True, None, 0, n_threads, None)
+        self.core.search(queries, ids, scores, lists, cells(lists), rows, True, None, 0, n_threads, None)
         return ids
 
     def pack(
@@ -211,12 +205,21 @@ class Partition:
         progress: Progress | None = None,
     ) -> None:
         """Fills ``blocks``, once, from the rows in the partition's own coordinates."""
-        self._core.pack(inside, shift, half_squares, eta, self.arrays["blocks"], n_threads, progress)
+        self.core.pack(inside, shift, half_squares, eta, self.arrays["blocks"], n_threads, progress)
 
     def calibrated(self, calibration: Calibration) -> Partition:
         """The same partition with another table."""
         header = {"coded": self.coded, "turned": self.turned, "calibration": calibration}
         return Partition(self.metric, self.dim, self.n_rows, self.unit, self.arrays, **header)  # type: ignore[arg-type]
+
+    def centroids(self, lists: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The centroids of these lists, as a search sees them, before they were turned."""
+        get, turned = self.arrays.get, self.turned
+        found = unpacked(self.arrays["lists"], self.arrays["lists.scales"], lists, turned)
+        axes, scales = get("axes"), get("axes.scales")
+        if axes is None or scales is None:
+            return found
+        return found @ unpacked(axes, scales, np.arange(turned), len(self.arrays["mean"]))
 
     def vector(self, row: int) -> NDArray[np.float32]:
         """Row ``row`` as it was given, float32 (dim,)."""
@@ -240,9 +243,17 @@ class Partition:
         return cls(metric, dim, n_rows, unit, arrays, coded=coded, turned=turned, calibration=calibration)
 
 
-def _cells(lists: int) -> int:
+def cells(lists: int) -> int:
     """Cells whose lists are compared when so many lists are wanted."""
     return math.ceil(1.4 * math.sqrt(lists)) + 4
+
+
+def few(step: Step | None, n_rows: int, n_lists: int, n_queries: int) -> float:
+    """So many allowed rows are looked at one and all as quickly as they are found in this step's lists."""
+    if step is None:
+        return n_rows / CODES
+    in_lists = step.effort * n_rows / n_lists / CODES + 2 * step.rows
+    return in_lists * (1 if n_queries < WORTH_PACKING else CODES)
 
 
 def require_recall(recall: object, effort: object) -> None:

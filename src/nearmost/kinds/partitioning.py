@@ -24,8 +24,7 @@ from nearmost.kinds.turning import (
     Stage,
     axes_sections,
     held_out,
-    padded,
-    panels,
+    in_cells,
     staged,
     turned_like_euclidean,
 )
@@ -194,26 +193,13 @@ def _grow(
 
 def _pack_centroids(made: _Lists, shift: Floats | None, weight: float, arrays: dict[str, NDArray[Any]]) -> None:
     """Cells and lists in panels, each cell's lists from a new panel on, and the slots of each list's rows."""
-    n_cells = len(made.cells)
     counts = made.first[1:].astype(np.int64) - made.first[:-1]
-    cells = -(-n_cells // PANEL) * PANEL
-    arrays["cells"], arrays["cells.scales"], arrays["cells.biases"] = panels(
-        padded(made.cells, cells), _marks(cells, np.flatnonzero(counts)), shift, weight
-    )
-    blocks_of = -(-counts // PANEL)
-    first = np.zeros(cells + 1, np.uint32)
-    first[1 : n_cells + 1] = np.cumsum(blocks_of)
-    first[n_cells + 1 :] = first[n_cells]
-    arrays["cells.first"] = first
-    n_lists = int(first[-1]) * PANEL
-    cell_of = np.repeat(np.arange(n_cells), counts)
-    place = first[cell_of].astype(np.int64) * PANEL + np.arange(len(made.lists)) - made.first[cell_of]
-    values = aligned((n_lists, made.lists.shape[1]))
-    values[:] = 0
-    values[place] = made.lists
-    sizes = np.bincount(place[made.owner], minlength=n_lists) if len(made.owner) else np.zeros(n_lists, np.int64)
-    used = _marks(n_lists, np.flatnonzero(sizes))
-    arrays["lists"], arrays["lists.scales"], arrays["lists.biases"] = panels(values, used, shift, weight)
+    sizes_of = np.bincount(made.owner, minlength=len(made.lists))
+    sections, place = in_cells(made.cells, made.lists, counts, np.flatnonzero(sizes_of), shift, weight)
+    arrays |= sections
+    n_lists = len(sections["lists"]) * PANEL
+    sizes = np.zeros(n_lists, np.int64)
+    sizes[place] = sizes_of
     blocks = np.zeros(n_lists + 1, np.int64)
     np.cumsum(-(-sizes // LIST), out=blocks[1:])
     arrays["lists.first"] = blocks.astype(np.uint32)
@@ -225,9 +211,3 @@ def _pack_centroids(made: _Lists, shift: Floats | None, weight: float, arrays: d
         starts = np.cumsum(sizes) - sizes
         slots.reshape(-1)[blocks[own] * LIST + np.arange(len(order)) - starts[own]] = order
     arrays["slots"] = slots
-
-
-def _marks(length: int, marked: NDArray[Any]) -> NDArray[np.uint8]:
-    marks = np.zeros(length, np.uint8)
-    marks[marked] = 1
-    return marks

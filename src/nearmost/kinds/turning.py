@@ -109,6 +109,52 @@ def panels(
     return codes, scales, biases if biases is not None else scales
 
 
+def in_cells(
+    cells: Floats,
+    lists: Floats,
+    counts: NDArray[np.int64],
+    used: NDArray[np.int64] | None,
+    shift: Floats | None,
+    weight: float,
+) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64]]:
+    """Sections of centroids in panels, each cell's lists from a new panel on, and the place of each list there.
+
+    ``counts``: lists of each cell, one after the other; ``used``: numbers of those that have rows, or None for all.
+    """
+    made: dict[str, NDArray[Any]] = {}
+    n_cells = -(-len(cells) // PANEL) * PANEL
+    made["cells"], made["cells.scales"], made["cells.biases"] = panels(
+        padded(cells, n_cells), _marks(n_cells, np.flatnonzero(counts)), shift, weight
+    )
+    blocks_of = -(-counts // PANEL)
+    first = made["cells.first"] = np.zeros(n_cells + 1, np.uint32)
+    first[1 : len(cells) + 1] = np.cumsum(blocks_of)
+    first[len(cells) + 1 :] = first[len(cells)]
+    cell_of = np.repeat(np.arange(len(cells)), counts)
+    place = first[cell_of].astype(np.int64) * PANEL + np.arange(len(lists)) - (np.cumsum(counts) - counts)[cell_of]
+    n_lists = int(first[-1]) * PANEL
+    values = aligned((n_lists, lists.shape[1]))
+    values[:] = 0
+    values[place] = lists
+    made["lists"], made["lists.scales"], made["lists.biases"] = panels(
+        values, _marks(n_lists, place if used is None else place[used]), shift, weight
+    )
+    return made, place
+
+
+def _marks(length: int, marked: NDArray[Any]) -> NDArray[np.uint8]:
+    marks = np.zeros(length, np.uint8)
+    marks[marked] = 1
+    return marks
+
+
+def unpacked(codes: NDArray[np.uint8], scales: Floats, which: NDArray[np.int64], dim: int) -> Floats:
+    """Some of the vectors that ``panels`` has made codes of."""
+    bytes_of = codes[which // PANEL, :, which % PANEL, :].reshape(len(which), -1)[:, :dim]
+    made: Floats = (bytes_of.astype(np.float32) - 128) * scales.reshape(-1)[which][:, None]
+    return made
+
+
 def padded(values: Floats, length: int) -> Floats:
     """With rows of zeros up to this length."""
     made = np.zeros((length, values.shape[1]), np.float32)
