@@ -198,7 +198,7 @@ def draw(run: Walk, truth: dict[str, str]) -> dict[str, Any]:
     lines = {"head from weak labels": made[0], "head from the 250 labels alone": made[1]}
     plots.save(plots.precision_by_k(lines), FIGURES / "story-search.png")
     reports = {}
-    for name, path in (("250 labels and neighbours", "first.jsonl"), ("with heuristics", "last.jsonl")):
+    for name, path in (("250 labels alone", "first.jsonl"), ("with heuristics", "last.jsonl")):
         rows = [json.loads(line) for line in (run.folder / path).read_text(encoding="utf-8").splitlines()]
         some = [row for row in rows if row["__Topic__MANUAL"] is None and str(row["id"]) in truth]
         sure = [float(row["__Topic__WEAK_SUPERVISION__confidence"]) for row in some]
