@@ -11,6 +11,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.naive_bayes import MultinomialNB
 
 from nearmost.errors import InputError, MissingExtraError
+from nearmost.label import Project
 from nearmost.label.manual.tasks import ABSTAIN
 from nearmost.label.supervision.combining import supervise
 from nearmost.label.supervision.learners import cross_fit
@@ -207,6 +208,17 @@ def test_learners_are_fitted_again_where_a_label_or_a_text_changed(project):
     assert relabelled != before
     project.add_records([{"id": f"t{row}", "title": "w299 w298"} for row in range(60)])
     assert project.supervise("Topic").metrics["manual_only"] != relabelled
+
+
+def test_a_project_of_keys_and_numbers_has_no_words(tmp_path):
+    with Project.create(tmp_path / "numbers", key="id") as project:
+        project.add_records([{"id": f"n{row}", "size": row} for row in range(20)])
+        project.add_task("Kind", ["small", "large"])
+        for row in range(12):
+            project.annotate("Kind", f"n{row}", "small" if row < 6 else "large")
+        assert project.supervise("Kind").metrics["manual_only"] is None
+        with pytest.raises(InputError, match="attribute of text"):
+            project.supervise("Kind", learner="words")
 
 
 def test_words_alone_are_left_out_where_scikit_learn_is_missing(project, monkeypatch):

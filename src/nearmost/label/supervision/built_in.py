@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from nearmost.errors import InputError, MissingExtraError
+from nearmost.errors import InputError, MissingExtraError, UnknownKeyError
 from nearmost.label.manual.tasks import ABSTAIN
 from nearmost.label.records.vectors import FILE, index, texts
 from nearmost.label.store.opened import Opened
@@ -121,9 +121,10 @@ def _vectors(project: Opened, n_records: int) -> NDArray[np.float32] | None:
 
 def _texts(project: Opened) -> list[str] | None:
     """What is read of each record, nothing of a deleted one; None where no attribute is text."""
-    if project.settings.template is None and "text" not in project.settings.attributes.values():
+    try:
+        read = texts(project)
+    except (InputError, UnknownKeyError):
         return None
-    read = texts(project)
     for (number,) in project.database.rows("SELECT id FROM record WHERE deleted"):
         read[number] = ""
     return read
