@@ -60,11 +60,12 @@ def tsv_rows(source: Source, selection: Selection) -> Iterator[tuple[int, list[A
             names = row
             wanted = selection.of(names, source, number)
             places = [names.index(name) for name in wanted]
+            alone = len(names) == len(places) == 1
         elif len(row) > 1 or row[0]:
             if len(row) != len(names):
                 advice = 'a value cannot hold a tab; for quoted fields say format="csv"'
                 raise _uneven(source, number, len(row), names, advice)
-            yield number, row if len(row) == 1 else [row[place] for place in places]
+            yield number, row if alone else [row[place] for place in places]
 
 
 def _uneven(source: Source, line: int, found: int, names: list[str], advice: str) -> Exception:
