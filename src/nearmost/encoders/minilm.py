@@ -3,7 +3,7 @@
 The 6-layer English model of https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0).
 Texts are cut at 256 word pieces, as sentence-transformers does. It runs in ONNX Runtime, and without
 that package in NumPy, with the same vectors. ``minilm:int8`` is faster; its vectors have a cosine of .999 on
-average, .99 at least, to those in full precision.
+average, about .99 at least, to those in full precision.
 """
 
 from __future__ import annotations
