@@ -24,8 +24,7 @@ class Residuals {
   static size_t row_bytes(size_t dim) { return (dim + 3) / 4 * kWordBytes; }
 
   // codes: room for n times row_bytes(dim).
-  Residuals(const float* rows, size_t n, size_t dim, uint8_t* codes)
-      : rows_(rows), n_(n), dim_(dim), codes_(codes), cells_(n), coded_(n) {}
+  Residuals(const float* rows, size_t n, size_t dim, uint8_t* codes) : rows_(rows), n_(n), dim_(dim), codes_(codes) {}
 
   // Row i against its cell, nearest[i * stride]. False where poll stopped it.
   bool code(const float* cells, const uint32_t* nearest, size_t stride, int n_threads, const Poll& poll);
@@ -39,16 +38,13 @@ class Residuals {
 
   // Whether a row lies so near to the list with this score, of its own cell, that its code can hardly tell that list
   // from others about as near: what the code lost of the row is too large a share of its distance from the list.
-  bool blurred(size_t row, float score) const {
-    constexpr float most = 0.02f;  // of the squared distance
-    return coded_[row].lost > most * (coded_[row].squares - 2 * score);
-  }
+  bool blurred(size_t row, float score) const { return score > coded_[row].clear; }
 
  private:
   struct Own {
     float step;
     int32_t sum;
-    float lost, squares;  // of what lies between row and cell
+    float clear;  // up to this score of a list its code tells it from others
   };
   const float* rows_;
   size_t n_, dim_;

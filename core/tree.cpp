@@ -18,7 +18,7 @@ constexpr size_t kPart = 1200;
 constexpr size_t kRowsPerCell = 200;  // that the cells are trained on
 constexpr int kCellRounds = 8, kListRounds = 6;
 constexpr size_t kAhead = 3;       // rows fetched before they are added
-constexpr size_t kShort = 16;      // so few numbers are compared as quickly as their codes
+constexpr size_t kShort = 128;     // numbers of a row up to which codes are not worth the memory
 constexpr size_t kFewBlurred = 4;  // one row in so many that codes can hardly place
 constexpr float kNone = -3e38f;
 
@@ -60,15 +60,15 @@ class Grower {
     };
     if (!means(some, cells, kCellRounds, random.next(), out.cells, nearest_of_some)) return false;
     Ids nearest(n_ * width);
-    scores_.resize(n_ * width);
-    exactly_.resize(cells);
-    if (!nearest_cells(out.cells, cells, width, nearest.data()) ||
-        !residuals_.code(out.cells, nearest.data(), width, n_threads_, poll_))
-      return false;
+    scores_.resize(dim_ > kShort ? n_ * width : 0);
+    exactly_.resize(cells, dim_ <= kShort);
+    if (!nearest_cells(out.cells, cells, width, nearest.data())) return false;
+    if (dim_ > kShort && !residuals_.code(out.cells, nearest.data(), width, n_threads_, poll_)) return false;
     if (!grow_lists(shape, cells, width, nearest, random.next(), out)) return false;
     const size_t lists = out.first[cells];
     std::fill(out.first + cells, out.first + shape.cells + 1, uint32_t(lists));
     const Buckets near_cells(nearest.data(), nearest.size(), cells);
+    Ids().swap(nearest);
     for (int round = 0; round <= shape.rounds; ++round) {
       if (!assign(near_cells, cells, width, out)) return false;
       if (round < shape.rounds && !move_lists(lists, out)) return false;
@@ -163,7 +163,7 @@ class Grower {
             for (size_t w = 0; w < width; ++w) {
               const size_t best = best_of(scores, columns.width(), room.data());
               nearest[i * width + w] = uint32_t(best);
-              scores_[i * width + w] = scores[best];
+              if (dim_ > kShort) scores_[i * width + w] = scores[best];
               scores[best] = kNone;
             }
           });
@@ -189,7 +189,6 @@ class Grower {
       const Ids ids = trained({begin + ptrdiff_t(members.start[g]), begin + ptrdiff_t(members.start[g + 1])});
       float* lists = out.lists + out.first[g] * dim_;
       size_t blurred = 0;
-      exactly_[g] = dim_ <= kShort;
       if (!exactly_[g]) {
         means(ids, count, kListRounds, seed + g, lists, [&](uint32_t* owner) {
           const NearLists near(lists, count, out.cells + g * dim_, nullptr, 0, dim_);
