@@ -21,7 +21,7 @@ from nearmost.kinds.calibrate import MOST_ASKED, Spread
 from nearmost.kinds.flat import Flat, Progress
 from nearmost.kinds.graph import Graph
 from nearmost.kinds.partition import Partition
-from nearmost.kinds.partitions import MANY, ListsLackRowsError, Partitions
+from nearmost.kinds.partitions import ListsLackRowsError, Partitions
 from nearmost.kinds.turning import staged
 from nearmost.planned import POOL, Plan, Pool
 from nearmost.stacked import Firsts
@@ -55,7 +55,7 @@ class Union:
         self.n_rows = len(self.firsts)
         self.pooled = [i for i, part in enumerate(parts) if isinstance(part, Partition) and part.n_rows]
         self._pool: Partitions | None = None
-        self._plans: dict[tuple[int, float, int | None, bool], Plan] = {}  # what was asked for before
+        self._plans: dict[tuple[int, float, int | None], Plan] = {}  # what was asked for before
 
     def pool(self, n_threads: int) -> Partitions | None:
         """The partitions among the parts as one, made when first searched; None where there are not several."""
@@ -109,7 +109,7 @@ class Union:
             marks = [allowed.marks[self.firsts.rows(i)] for i in range(len(self.parts))]
             some: list[Allowed | None] = [Allowed(each, int(np.count_nonzero(each))) for each in marks]
             return self._made(k, knobs, some, allowed, n_queries)
-        asked = (k, float(knobs["recall"]), knobs["effort"], n_queries >= MANY)
+        asked = (k, float(knobs["recall"]), knobs["effort"])
         if asked not in self._plans:
             if len(self._plans) >= MOST_ASKED:
                 self._plans.clear()

@@ -109,11 +109,13 @@ def test_they_are_searched_together_and_not_one_by_one(made):
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_one_query_finds_what_it_finds_in_a_batch(metric, made):
-    queries, union, _ = made(metric, "by length")
-    together = union.search(queries[:100], 5)
-    alone = np.concatenate([union.search(query[None], 5).ids for query in queries[:100]])
-    assert (together.ids == alone).mean() > 0.97  # thresholds rise in another order: a candidate more or less
+def test_one_query_finds_as_much_as_it_finds_in_a_batch(metric, made):
+    queries, union, flat = made(metric, "by length")
+    together, truth = union.search(queries[:100], 5), flat.search(queries[:100], 5)
+    alone = np.concatenate([union.search(query[None], 5).scores for query in queries[:100]])
+    assert (together.scores == alone).mean() > 0.9  # thresholds rise in another order: a candidate more or less
+    for scores in (together.scores, alone):
+        assert (scores >= truth.scores[:, -1:]).mean() > 0.925
     threads = union.search(queries[:100], 5, n_threads=2)
     assert np.array_equal(together.ids, threads.ids)
 
