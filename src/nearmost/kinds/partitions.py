@@ -99,7 +99,7 @@ class Partitions:
 
         ``held``: of the k nearest, how many each partition holds on average, among ``parts`` of which these are some.
         ``counts``: how many rows of each may be found, where it is not all. None where it is better to ask each.
-        One whose table does not reach that far is taken to need a third of its lists.
+        One whose table does not reach that far is taken to need half of its lists.
         """
         shares = [1.0] if counts is None else [n / part.n_rows for n, part in zip(counts, self.parts, strict=True)]
         if (effort is None and (recall >= 1 or k > self.n_rows // 8)) or max(shares) > UNEVEN * min(shares):
@@ -118,8 +118,8 @@ class Partitions:
         known = [step.effort for step in steps if step is not None]
         if 2 * len(known) < len(steps):
             return None
-        unknown = [part.n_lists // 3 for part, step in zip(self.parts, steps, strict=True) if step is None]
-        lists = sum(known) + sum(max(*known, third) for third in unknown)
+        unknown = [part.n_lists // 2 for part, step in zip(self.parts, steps, strict=True) if step is None]
+        lists = sum(known) + sum(max(*known, half) for half in unknown)
         step = Step(lists, max(k, rows))
         if counts is not None and (
             (effort is None and lists > self.n_lists // 2)
