@@ -205,6 +205,9 @@ def test_a_projection_travels_with_the_encoder_of_the_index(tmp_path: Path) -> N
         assert (opened.search("red cat", 3).ids == index.search("red cat", 3).ids).all()
         assert opened.texts is not None
         assert opened.texts[opened.search("red cat", 1).ids[0]] == "red cat"
+        for n in (1, 4, 5):  # four texts, too, are texts and no row of the four columns that are left
+            together = opened.search(texts[:n], 3)
+            assert (together.ids == np.stack([opened.search(text, 3).ids for text in texts[:n]])).all()
 
 
 @pytest.mark.parametrize(

@@ -32,10 +32,17 @@ def query_rows(queries: Any, dim: int, made: str, encode: Encode) -> tuple[NDArr
         queries = np.atleast_1d(np.asarray(queries))
     if len(queries) == 0:
         return np.empty((0, dim), dtype=np.float32), False
-    if isinstance(queries, Sequence) and all(isinstance(query, str) for query in queries):
+    if are_texts(queries):
         return _fitting(encode(queries), dim, made), False
     single = np.ndim(queries[0]) == 0
     return _fitting([queries] if single else queries, dim, made), single
+
+
+def are_texts(queries: Any) -> bool:
+    """Whether this is a text or a list of texts."""
+    return isinstance(queries, str) or (
+        isinstance(queries, Sequence) and len(queries) > 0 and all(isinstance(query, str) for query in queries)
+    )
 
 
 def own_rows(given: Any, n_queries: int, keys: Names) -> NDArray[np.int64]:

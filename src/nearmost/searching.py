@@ -12,7 +12,7 @@ from nearmost.contents import Contents
 from nearmost.kinds.flat import Progress
 from nearmost.kinds.partition import require_recall
 from nearmost.projected import CANDIDATES
-from nearmost.queries import Encode, own_rows, query_rows, whole
+from nearmost.queries import Encode, are_texts, own_rows, query_rows, whole
 from nearmost.shards import Shards
 from nearmost.values import Neighbors
 
@@ -26,7 +26,7 @@ def queries_of(parts: Contents | Shards, queries: Any, encode: Encode) -> tuple[
     made = "" if parts.encoder is None else f" (built with encoder {parts.encoder.spec!r})"
     if parts.projected is not None:
         made += f"; its projection ({parts.projected.projection}) is applied to queries by itself"
-        if np.shape(queries)[-1:] == (parts.packed.dim,):
+        if not are_texts(queries) and np.shape(queries)[-1:] == (parts.packed.dim,):
             return query_rows(queries, parts.packed.dim, made, encode)
     return query_rows(queries, parts.dim_in, made, encode)
 
