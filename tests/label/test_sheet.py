@@ -95,6 +95,11 @@ def test_a_wrong_row_is_named_and_nothing_is_kept(project, rows, says):
     assert project.history(1)[0].action != "annotate_from"
 
 
+def test_a_list_that_is_none_is_told_with_its_row(project):
+    with pytest.raises(nm.InputError, match=r"record 0: '\[good, bad\]' is no list of labels"):
+        project.annotate_from("Tone", [{"id": "n0", "label": "[good, bad]"}])
+
+
 def test_spans_are_refused(project):
     with pytest.raises(nm.InputError, match="annotate_span"):
         project.annotate_from("Marks", [{"id": "n0", "label": "Sports"}])

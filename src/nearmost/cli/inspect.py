@@ -97,7 +97,7 @@ def told_projection(projected: dict[str, Any] | None, full: bool) -> dict[str, s
         return {}
     cost = projected["cost"]
     lost = f"of the 10 nearest full rows it keeps {cost['recall@10']:.1%}" if cost else "its cost was not measured"
-    kept = "; full rows are kept" + (f", scoring 100 by them {cost['recall@10 in 100']:.1%}" if cost else "")
+    kept = "; full rows are kept" + (f", 100 candidates scored by them {cost['recall@10 in 100']:.1%}" if cost else "")
     return {"projection": f"{projected['steps']}; {lost}{kept if full else ''}"}
 
 

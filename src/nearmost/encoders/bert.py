@@ -32,10 +32,8 @@ MASKED = np.float32(-1e4)  # added to a score before softmax, where the token is
 # does not depend on the texts beside it, as it would with the one scale a batch of ONNX Runtime's own dynamic
 # quantisation.
 WEIGHT_LEVELS = 127
-PROBE, PROBED = (
-    "probe",
-    64,
-)  # a product of the largest numbers, by which bert_onnx.py sees whether the processor adds right
+PROBE = "probe"  # a product of the largest numbers, by which bert_onnx.py sees whether the processor adds right
+PROBED = 64  # of them
 ZERO = 128
 LEVELS = 127.0
 GELU_ZERO = 64  # gelu never falls below -0.17, so that more of its levels can lie above zero

@@ -117,12 +117,21 @@ def _labels(about: Task, value: Value, where: str) -> list[int | None] | None:
         return None
     names = [text]
     if about.kind == "multi":
-        listed = json.loads(text) if text.startswith("[") and text.endswith("]") else text.split(",")
-        names = [str(name).strip() for name in listed if str(name).strip()]
+        names = [name for each in _listed(text, where) if (name := str(each).strip())]
     try:
         return [about.label(name).id for name in dict.fromkeys(names)] or [None]
     except NearmostError as error:
         raise type(error)(f"{where}: {error}") from None
+
+
+def _listed(text: str, where: str) -> list[Any]:
+    """The names in a cell of several: a list as JSON writes it, or names with commas."""
+    if not (text.startswith("[") and text.endswith("]")):
+        return text.split(",")
+    try:
+        return list(json.loads(text))
+    except ValueError:
+        raise InputError(f'{where}: {text!r:.60} is no list of labels; write ["good", "bad"], or good, bad') from None
 
 
 def _record(project: Opened, row: Mapping[str, Value], where: str) -> int:

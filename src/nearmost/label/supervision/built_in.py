@@ -83,12 +83,12 @@ def _fitted(
     if vectors is not None:
         state.update(np.ascontiguousarray(vectors).data)
     key = state.digest()
-    if key not in _last:
+    found = _last.get(key)  # once: pages ask from several threads
+    if found is None:
         found = _fit(vectors, words, known, n_labels)
         _last.clear()
         _last[key] = found
-        return found
-    return _last[key]
+    return found
 
 
 def _fit(
