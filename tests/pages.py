@@ -129,7 +129,7 @@ class Page:
             env={**environment, "PYTHON": sys.executable, "PYTHONUTF8": "1", **self._state()},
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=300,
+            timeout=900,
             check=False,
         )
         errors = [line for line in done.stderr.decode().splitlines(True) if line.startswith("nearmost: ")]

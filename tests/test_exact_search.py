@@ -96,8 +96,8 @@ def processors():
         for name in ISAS:
             patch.setenv("NEARMOST_ISA", name)
             pool = stack.enter_context(ProcessPoolExecutor(1, mp_context=get_context("spawn")))
-            if pool.submit(isa_here).result(timeout=60) == name:
-                asks[name] = lambda *asked, pool=pool: pool.submit(packed_and_searched, *asked).result(timeout=60)
+            if pool.submit(isa_here).result(timeout=300) == name:
+                asks[name] = lambda *asked, pool=pool: pool.submit(packed_and_searched, *asked).result(timeout=300)
         patch.undo()
         yield asks
 
@@ -242,7 +242,7 @@ def long_search():
     flat = Flat.pack(METRICS["cosine"], Rows.of(rows, METRICS["cosine"]))
     start = time.monotonic()
     flat.search(rows[:1000], 10, n_threads=1)
-    queries = np.resize(rows, (int(1000 / (time.monotonic() - start)), 64))
+    queries = np.resize(rows, (max(5000, int(1000 / (time.monotonic() - start))), 64))
     return lambda progress=None, n_threads=1: flat.search(queries, 10, n_threads=n_threads, progress=progress)
 
 
@@ -271,4 +271,4 @@ def test_other_threads_run_during_a_search(long_search):
     while search.is_alive():
         time.sleep(0.005)
         ticks += 1
-    assert ticks > 20
+    assert ticks > 3  # a search that held the interpreter would let one pass before it, and one behind it

@@ -210,6 +210,13 @@ def test_only_the_bindings_of_the_core_know_python_and_nothing_prints():
 # The public face
 
 
+def test_no_test_measures_speed():
+    """A busy machine is no defect: nothing here asks for seconds, of the clock or of the processor."""
+    clocks = re.compile(r"\b(perf_counter|process_time|thread_time|getrusage|getloadavg|timeit)\b")
+    found = {path for path in (ROOT / "tests").rglob("*.py") if clocks.search(path.read_text(encoding="utf-8"))}
+    assert found <= {Path(__file__)}
+
+
 def test_all_names_what_the_package_imports_and_no_more():
     tree = ast.parse((SOURCE / "__init__.py").read_text())
     typed = next(node for node in tree.body if isinstance(node, ast.If))  # what is opened only when it is asked for
@@ -288,9 +295,9 @@ else:
 print("ready", flush=True)
 try:
     work()
-    print("finished", time.monotonic())
+    print("finished")
 except KeyboardInterrupt:
-    print("stopped", time.monotonic())
+    print("stopped")
 """
 
 
@@ -305,13 +312,11 @@ except KeyboardInterrupt:
         pytest.param("pack", "manhattan", 2),
     ],
 )
-def test_ctrl_c_stops_within_a_second(work, metric, n_threads, patience):
+def test_ctrl_c_stops_work_before_its_end(work, metric, n_threads, patience):
     arguments = [sys.executable, "-c", LONG, work, metric, str(n_threads)]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout.readline() == "ready\n"
         time.sleep(0.4)
-        sent = time.monotonic()
         child.send_signal(signal.SIGINT)
-        word, at = child.communicate(timeout=60)[0].split()
+        word = child.communicate(timeout=patience)[0].strip()
     assert (word, child.returncode) == ("stopped", 0)
-    assert float(at) - sent < patience(1)

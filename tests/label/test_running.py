@@ -242,7 +242,7 @@ def test_limits_and_progress_reach_the_run(sports):
     seen = []
     sports.add_heuristic("Topic", "sport", SPORT)
     sports.add_heuristic("Topic", "slow", "def slow(record):\n    while True: pass")
-    reports = sports.run(limits=Limits(seconds_per_record=0.3), progress=lambda done, total: seen.append((done, total)))
+    reports = sports.run(limits=Limits(seconds_per_record=3), progress=lambda done, total: seen.append((done, total)))
     assert [each.status for each in reports] == ["done", "timeout"]
     assert reports[1].record == "n0"
     assert (6, 12) in seen

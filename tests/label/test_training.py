@@ -34,7 +34,7 @@ class ATLClassifier(LearningClassifier):
         return self.model.predict_proba(embeddings)
 """
 LABELS = ("World", "Sports", "Business")
-LIMITS = Limits(seconds=60)
+LIMITS = Limits(seconds=300)
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ from nearmost.index import Index
 OUTCOMES = ("crash", "hang", "silent wrong", "foreign error", "clean error", "harmless", "other answer")
 """Foreign: an exception that is not ours. Other answer: allowed, as nothing was verified or checksums were repaired."""
 DOORS = ("verify", "no verify", "heap")
-PATIENCE = 20.0
+PATIENCE = 90.0
 SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1", "UBSAN_OPTIONS": "halt_on_error=1"}
 STATE = struct.Struct("<qq")
 

@@ -117,7 +117,7 @@ def _read_until(target: Path, until: float) -> str:
     opens, last = 0, 0
     held = store.read(target)
     first = int(held.header["version"])
-    while time.monotonic() < until:
+    while opens == 0 or time.monotonic() < until:  # a busy machine may start a reader late
         try:
             version = version_of(target)
         except (NearmostError, ValueError, OSError) as error:

@@ -78,7 +78,7 @@ class Reader:
 
     def go(self, where: str, task: str = "Topic") -> None:
         self.page.goto(f"{self.base}/{where}{'&' if '?' in where else '?'}task={task}")
-        self.page.wait_for_selector("body[data-ready]", timeout=60_000)
+        self.page.wait_for_selector("body[data-ready]", timeout=300_000)
 
     def picture(self, name: str) -> None:
         if PICTURES:
@@ -90,7 +90,7 @@ def reader(address: str) -> Iterator[Reader]:
     with sync_api.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=BROWSER, args=SOFTWARE)
         page = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True).new_page()
-        page.set_default_timeout(90_000)  # a busy machine's minute
+        page.set_default_timeout(300_000)  # that of something hung: machines are slow and busy
         yield Reader(page, address)
         browser.close()
 
