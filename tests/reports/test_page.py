@@ -8,6 +8,7 @@ import json
 import re
 from collections import Counter
 from html.parser import HTMLParser
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -120,7 +121,7 @@ def test_every_cell_counts_the_rows_that_it_leads_to(many):
         else:
             wanted = rows.count((int(truth), -1 if predicted == "none" else int(predicted)))
         assert int(count.replace(",", "")) == wanted
-    assert data["left"] == 0
+    assert data["all"] == 6000
     assert sorted(data["rows"]) == list(range(6000))
     assert all(data["text"][at] == f"text {row}" for at, row in enumerate(data["rows"]))
     assert data["truths"][data["rows"].index(3)] == "occupation 000; occupation 001"
@@ -135,7 +136,36 @@ def test_a_page_of_968_classes_is_small_and_names_them_all(many):
 def test_the_rows_that_are_left_out_of_a_large_page_are_right_ones(monkeypatch):
     monkeypatch.setattr("nearmost.reports.page.MOST_TEXTS", 5)
     data = Parsed(nm.report(["a", "b"] * 5, ["a", "a"] * 3 + ["a", "b"] * 2, samples=0).html()).data
-    assert (data["rows"][:3], data["left"], data["text"]) == ([1, 3, 5], 5, None)
+    assert (data["rows"][:3], data["all"], data["text"]) == ([1, 3, 5], 10, None)
+
+
+def test_where_even_the_wrong_rows_are_too_many_every_pair_keeps_its_first_ones(monkeypatch):
+    monkeypatch.setattr("nearmost.reports.page.MOST_TEXTS", 7)
+    truth = ["a"] * 8 + ["b"] * 8 + ["c", "c"]
+    predicted = ["b"] * 8 + ["a"] * 8 + ["a", "c"]
+    data = Parsed(nm.report(truth, predicted, samples=0).html()).data
+    assert (data["rows"], data["all"]) == ([0, 1, 2, 8, 9, 10, 16], 18)
+
+
+def test_the_number_of_confused_pairs_is_not_that_of_those_listed(monkeypatch):
+    labels = [f"class {one:02}" for one in range(40)]
+    page = nm.report(labels, [labels[-1], *labels[:-1]], samples=0)
+    assert "of 40 pairs" not in page.html()
+    monkeypatch.setattr("nearmost.reports.page.MOST_PAIRS", 5)
+    monkeypatch.setattr(import_module("nearmost.reports.report"), "MOST_PAIRS", 7)
+    assert "The first 5 of 40 pairs." in page.html()
+
+
+def test_texts_are_told_by_their_place_also_where_they_carry_an_index():
+    class Series(dict):
+        """As one of pandas: a list to go through, whose brackets want its index."""
+
+        def __iter__(self):
+            return iter(self.values())
+
+    texts = Series({1: "first", 0: "second"})
+    data = Parsed(nm.report(["a", "b"], ["a", "a"], texts=texts, samples=0).html()).data
+    assert dict(zip(data["rows"], data["text"], strict=True)) == {0: "first", 1: "second"}
 
 
 def test_the_drawn_classes_are_those_that_are_confused_and_stand_together():

@@ -70,6 +70,7 @@ def outcomes_of(
         if not values or any(_missing(value) for value in values):
             raise InputError(f"row {row} of truth has no label; leave rows out that nobody knows the truth of")
     if texts is not None:
+        texts = list(texts)  # a pandas Series would be asked for row 3 by its index, not by its place
         _same_length("texts", len(texts), len(true))
     known = None if scores is None else _scores(scores, guesses, labels)
     if known is not None and labels is not None and known.ndim == 2:

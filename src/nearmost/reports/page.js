@@ -25,15 +25,17 @@
   const predicted = ["predicted", (at) => name(data.predicted[at])];
   const score = ["score", (at) => (data.predicted[at] < 0 ? "" : String(data.score[at]))];
 
-  const show = (title, found, columns) => {
+  const show = (title, found, columns, wanted) => {
     list.replaceChildren();
     make("h2", title, list);
     const close = make("button", "Close", list);
     close.type = "button";
     close.className = "close";
     close.addEventListener("click", hide);
-    let says = found.length.toLocaleString("en") + (found.length === 1 ? " text" : " texts");
-    if (data.left) says += "; the page leaves out " + data.left.toLocaleString("en") + " rows that were right";
+    const all = wanted === undefined || wanted === found.length ? "" : " of " + wanted.toLocaleString("en");
+    let says = found.length.toLocaleString("en") + all + (found.length === 1 && !all ? " text" : " texts");
+    if (data.rows.length < data.all)
+      says += "; the page carries " + data.rows.length.toLocaleString("en") + " of " + data.all.toLocaleString("en") + " rows";
     make("p", says, list);
     const table = make("table", undefined, list);
     const head = make("tr", undefined, make("thead", undefined, table));
@@ -79,7 +81,7 @@
       opener = button;
       const between = [...(data.truths ? [truth] : []), ...(p === "other" ? [predicted] : [])];
       const found = rowsWhere((one, other) => one === wanted && given(other));
-      show(name(wanted) + " \u2192 " + says, found, [text, ...between, ...last]);
+      show(name(wanted) + " \u2192 " + says, found, [text, ...between, ...last], Number(button.textContent.replaceAll(",", "")));
     } else if (c !== undefined) {
       const code = Number(c);
       opener = button;

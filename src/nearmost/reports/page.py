@@ -25,7 +25,7 @@ from nearmost.reports.wording import counted, headline, name_of, weakest
 
 Document = Mapping[str, Any]
 MOST_TEXTS = 50_000
-"""Rows that the page carries; those that are wrong come first."""
+"""Rows that the page carries: wrong ones first, of these the first of every pair of classes, the second, and so on."""
 MOST_PAIRS = 200
 MOST_CLASSES = 5_000
 SHADES = 6
@@ -80,14 +80,14 @@ def _hash(content: str) -> str:
 
 def _data(outcomes: Outcomes, classes: Ints) -> str:
     """The rows behind the figures, as JSON that cannot end the script element."""
-    order = np.argsort(outcomes.correct, kind="stable")[:MOST_TEXTS]
+    order = _carried(outcomes)
     score = outcomes.confidence
     names = sorted({*outcomes.truth[order].tolist(), *outcomes.predicted[order].tolist()} - {-1})
     content = {
         "labels": {code: outcomes.labels[code] for code in names},
         "block": classes.tolist(),
         "rows": order.tolist(),
-        "left": len(outcomes) - len(order),
+        "all": len(outcomes),
         "truth": outcomes.truth[order].tolist(),
         "predicted": outcomes.predicted[order].tolist(),
         "score": None if score is None else [float(f"{value:.4g}") for value in score[order].tolist()],
@@ -98,6 +98,17 @@ def _data(outcomes: Outcomes, classes: Ints) -> str:
     for letter in "<>&\u2028\u2029":
         written = written.replace(letter, f"\\u{ord(letter):04x}")
     return written
+
+
+def _carried(outcomes: Outcomes) -> Ints:
+    """The rows that the page has room for, the wrong ones before the right ones."""
+    pair = outcomes.truth * (len(outcomes.labels) + 1) + outcomes.predicted + 1
+    order = np.argsort(pair, kind="stable")
+    begins = np.flatnonzero(np.diff(pair[order], prepend=-1))
+    place = np.empty_like(order)  # of each row among those of its pair
+    place[order] = np.arange(len(order)) - np.repeat(begins, np.diff(begins, append=len(order)))
+    chosen = np.sort(np.lexsort((place, outcomes.correct))[:MOST_TEXTS])
+    return chosen[np.argsort(outcomes.correct[chosen], kind="stable")]
 
 
 def _summary(document: Document) -> str:
@@ -163,16 +174,15 @@ def _matrix(document: Document, outcomes: Outcomes, classes: Ints) -> str:
 
 
 def _pairs(document: Document, outcomes: Outcomes) -> str:
-    truth, predicted, counts = (values[:MOST_PAIRS].tolist() for values in pairs(outcomes))
+    found = pairs(outcomes)
+    truth, predicted, counts = (values[:MOST_PAIRS].tolist() for values in found)
     if not counts:
         return ""
     rows = [
         [escape(outcomes.labels[t]), escape(outcomes.labels[p]), _button(count, t=t, p=p), f"{each['share']:.0%}"]
         for t, p, count, each in zip(truth, predicted, counts, document["confusions"], strict=False)
     ]
-    says = (
-        f"The first {len(rows)} of {counted(len(document['confusions']), 'pair')}." if len(rows) == MOST_PAIRS else ""
-    )
+    says = f"The first {len(rows)} of {counted(len(found[0]), 'pair')}." if len(rows) < len(found[0]) else ""
     return _section("pairs", "Most confused pairs", says, _table(["true", "predicted", "rows", "share of true"], rows))
 
 
