@@ -63,6 +63,20 @@ def test_what_was_changed_is_counted_step_by_step_in_order():
     assert nm.clean(["Sr Cook"], [partial(cleaning.drop_words, words=("sr",))]).changed == {"drop_words": 1}
 
 
+def test_of_steps_of_one_name_each_is_taken_and_counted():
+    steps = [lambda text: text.replace("a", "b"), lambda text: text.replace("b", "c"), "lower", "lower"]
+    done = nm.clean(["a", "B"], steps)
+    assert done.texts == ["c", "b"]
+    assert done.changed == {"<lambda>": 1, "<lambda> 2": 1, "lower": 1, "lower 2": 0}
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_a_missing_text_is_named(missing):
+    for asked in (lambda texts: nm.clean(texts, ["lower"]), nm.noisify):
+        with pytest.raises(nm.InputError, match=r'row 1 of the texts is .*"" where there is no text'):
+            asked(["a", missing])
+
+
 def test_nothing_happens_unless_asked_for():
     assert nm.clean(["  &amp; É "], []) == (["  &amp; É "], {})
 

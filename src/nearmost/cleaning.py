@@ -8,11 +8,13 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import NamedTuple
 
 from nearmost.errors import InputError
+from nearmost.values import text_list
 
 Step = Callable[[str], str]
 
@@ -82,19 +84,22 @@ class Cleaned(NamedTuple):
     changed: dict[str, int]
 
 
-def clean(texts: Sequence[str], steps: Mapping[str, Step] | Iterable[str | Step]) -> Cleaned:
+def clean(texts: Iterable[str], steps: Mapping[str, Step] | Iterable[str | Step]) -> Cleaned:
     """The texts after these steps, in order: names of ``STEPS``, functions of one text, or name -> function.
 
-    ``clean(titles, ["unescape", "lower", partial(drop_words, words=["senior"])])``.
+    ``clean(titles, ["unescape", "lower", partial(drop_words, words=["senior"])])``. What comes again under a name, as
+    two lambdas do, is counted as "NAME 2".
     """
-    if isinstance(texts, str):
-        raise InputError("texts is one string; it must be a list of strings: [text]")
-    named = dict(steps.items() if isinstance(steps, Mapping) else map(step_named, steps))
-    done = list(texts)
-    changed = {}
-    for name, step in named.items():
+    named = list(steps.items() if isinstance(steps, Mapping) else map(step_named, steps))
+    done = text_list(texts)
+    changed: dict[str, int] = {}
+    count = Counter[str]()
+    for name, step in named:
         after = [step(text) for text in done]
-        changed[name] = sum(one != other for one, other in zip(done, after, strict=True))
+        count[name] += 1
+        changed[f"{name} {count[name]}" if count[name] > 1 else name] = sum(
+            one != other for one, other in zip(done, after, strict=True)
+        )
         done = after
     return Cleaned(done, changed)
 

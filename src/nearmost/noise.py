@@ -13,6 +13,7 @@ from hashlib import blake2b
 from random import Random
 
 from nearmost.errors import InputError
+from nearmost.values import text_list
 
 Change = Callable[[str, float, Random], str]
 """(text, level, chance) -> the text with this share of it changed."""
@@ -66,13 +67,12 @@ def noisify(
 
     The same text gets the same noise wherever it stands; another ``seed`` gives other noise.
     """
-    if isinstance(texts, str):
-        raise InputError("texts is one string; it must be a list of strings: [text]")
+    originals = text_list(texts)
     chances = _by_kind("rates", rates, dict.fromkeys(KINDS, 0.0))
     strengths = _by_kind("levels", LEVELS if levels is None else levels, LEVELS)
     wanted = [(kind, chances[kind], strengths[kind]) for kind in KINDS if chances[kind] > 0]
     noisy = []
-    for original in texts:
+    for original in originals:
         text = original
         for kind, rate, level in wanted:
             draw = _draw(seed, kind, original)

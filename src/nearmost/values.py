@@ -54,6 +54,18 @@ def listed(keys: Iterable[str]) -> Sequence[str]:
     return keys if isinstance(keys, Sequence) else list(keys)
 
 
+def text_list(texts: Iterable[str]) -> list[str]:
+    """The texts, each of them a string. Raises InputError, naming the row, for what is none: None or NaN, as a rule."""
+    if isinstance(texts, str):
+        raise InputError("texts is one string; it must be a list of strings: [text]")
+    found = list(texts)
+    row = next((row for row, text in enumerate(found) if not isinstance(text, str)), None)
+    if row is not None:
+        wrong = f"{type(found[row]).__name__} {found[row]!r:.40}"
+        raise InputError(f'row {row} of the texts is {wrong}; it must be a string, "" where there is no text')
+    return found
+
+
 def refuse_second(keys: Iterable[str] | None, owner: str) -> None:
     """Raises InputError where keys were given beside something that has keys already."""
     if keys is not None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost.errors import InputError, NotFiniteError, ShapeError
-from nearmost.values import Corpus, Vectors
+from nearmost.values import Corpus, Vectors, text_list
 
 Given = list[str] | NDArray[np.float32]
 
@@ -33,10 +33,10 @@ def read_inputs(X: Any) -> Given:
         given = list(X)
         if not given:
             raise ShapeError("X is empty: Found array with 0 sample(s) while a minimum of 1 is required.")
-        if isinstance(given[0], str):
-            return _only_texts(given)
+        if any(isinstance(one, str) for one in given):
+            return text_list(given)
     array = _array(given)
-    if array.dtype.kind == "U" or (array.dtype == object and array.size and isinstance(array.flat[0], str)):
+    if array.dtype.kind == "U" or (array.dtype == object and any(isinstance(one, str) for one in array.flat)):
         return _texts(array)
     return _rows(array)
 
@@ -53,14 +53,7 @@ def _texts(array: NDArray[Any]) -> list[str]:
         array = array[:, 0]
     if array.ndim != 1:
         raise ShapeError(f"X has texts in shape {array.shape}; wanted one text an example, (n,)")
-    return _only_texts(array.tolist())
-
-
-def _only_texts(texts: list[Any]) -> list[str]:
-    wrong = next((row for row, text in enumerate(texts) if not isinstance(text, str)), None)
-    if wrong is not None:
-        raise InputError(f"row {wrong} of X is {type(texts[wrong]).__name__}; the others are texts")
-    return texts
+    return text_list(array.tolist())
 
 
 def _rows(array: NDArray[Any]) -> NDArray[np.float32]:

@@ -98,7 +98,8 @@ class Labels:
         if self.shape == "indicator":
             return self.matrix(numbers)
         lists = np.empty(len(numbers), dtype=object)
-        lists[:] = [[self.classes[number] for number in row if number >= 0] for row in numbers.tolist()]
+        names = self.classes.tolist()  # as Python has them: for print, and for JSON
+        lists[:] = [[names[number] for number in row if number >= 0] for row in numbers.tolist()]
         return lists
 
     def matrix(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -126,7 +127,10 @@ def _array(y: Any) -> NDArray[Any]:
     except ValueError as error:
         raise ShapeError(f"y does not form an array: {error}") from None
     if array.dtype.kind == "U" and isinstance(y, list) and not all(isinstance(one, str) for one in y):
-        raise InputError("y mixes strings and other values; labels must be all strings or all whole numbers")
+        raise InputError(
+            "y mixes strings and other values; labels must be all strings or all whole numbers: leave out examples "
+            "that have none"
+        )
     return array
 
 
@@ -145,7 +149,10 @@ def _comparable(array: NDArray[Any]) -> NDArray[Any]:
             issubclass(kind, bool | int | float | np.generic) for kind in kinds
         ):
             names = ", ".join(sorted(kind.__name__ for kind in kinds))
-            raise InputError(f"Unknown label type: {names}. Labels must be all strings or all whole numbers")
+            raise InputError(
+                f"Unknown label type: {names}. Labels must be all strings or all whole numbers; leave out examples "
+                "that have none"
+            )
         if not all(issubclass(kind, str) for kind in kinds):
             return _comparable(np.array(array.tolist()))
     elif array.dtype.kind not in "USiub":
