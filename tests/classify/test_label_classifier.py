@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import json
 import pickle
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 import nearmost as nm
+from nearmost.classify import leaving_out
 
 
 class Hashing:
@@ -212,6 +214,23 @@ def test_an_example_is_not_judged_by_its_own_copies():
         nm.LabelClassifier().fit(np.eye(3), list("abc")).choose_k()
 
 
+def test_examples_that_come_many_times_are_judged_once_and_count_as_often(blobs, monkeypatch):
+    X, y, _, _ = blobs
+    again = np.repeat([0, 1, 2], [50, 7, 1])
+    classifier = nm.LabelClassifier().fit(np.concatenate([X, X[again]]), np.concatenate([y, y[again]]))
+    choice = classifier.choose_k(ks=(1, 9))
+    rows, names = classifier.vectors_, np.concatenate([y, y[again]])
+    for column, k in enumerate((1, 9)):
+        right = 0
+        for row, name in zip(rows, names, strict=True):
+            others = (rows != row).any(axis=1)
+            alone = nm.LabelClassifier(k=k, weights="uniform").fit(rows[others], names[others])
+            right += alone.predict(row[None])[0] == name
+        assert choice.table[0, column] == right / len(rows)
+    monkeypatch.setattr(leaving_out, "MOST_SCORES", 1)
+    np.testing.assert_array_equal(classifier.choose_k(ks=(1, 9)).table, choice.table)
+
+
 def test_grid_search_and_pipelines_work(blobs):
     selection = pytest.importorskip("sklearn.model_selection")
     X, y, test, truth = blobs
@@ -248,6 +267,12 @@ def test_several_labels_as_lists_or_as_a_matrix_mean_the_same():
         by_lists.choose_threshold(test, lists[:50])
 
 
+def test_lists_of_labels_come_back_as_python_has_them():
+    for labels in (["a", "b"], [3, 5]):
+        found = nm.LabelClassifier(k=1).fit([[1.0, 0.0], [0.0, 1.0]], [labels, labels[:1]]).predict([[2.0, 1.0]])
+        assert json.loads(json.dumps(found.tolist())) == [labels]
+
+
 def test_any_of_several_true_labels_is_right(blobs):
     X, y, test, truth = blobs
     classifier = nm.LabelClassifier(k=5).fit(X, y)
@@ -274,7 +299,11 @@ def test_a_copy_answers_the_same(blobs, copied):
         ([[1.0, 2.0], [2.0, 1.0]], ["a", 1], "mixes"),
         ([[1.0, 2.0], [2.0, 1.0]], [0.5, 1.0], "continuous"),
         ([[1.0, 2.0], [2.0, 1.0]], [[], []], "no label at all"),
-        (["cook", 3], ["a", "b"], "X"),
+        (["cook", 3], ["a", "b"], "row 1 of the texts is int 3"),
+        ([float("nan"), "cook"], ["a", "b"], "row 0 of the texts is float nan"),
+        (np.array([None, "cook"], dtype=object), ["a", "b"], "row 0 of the texts is NoneType"),
+        (["cook", "smith"], ["a", None], "leave out examples that have none"),
+        (["cook", "smith"], ["a", float("nan")], "leave out examples that have none"),
         ([], [], "sample"),
         ([[1.0, 2.0]], "a", "one string"),
     ],

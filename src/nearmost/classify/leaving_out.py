@@ -12,6 +12,8 @@ from nearmost.classify.voting import BLOCK, Weights, rank, weigh
 from nearmost.errors import InputError
 from nearmost.values import Neighbors
 
+MOST_SCORES = 4_000_000  # looked at together: bounds the memory where a text stands there thousands of times
+
 
 class Choice(NamedTuple):
     """The best k and weights, their accuracy, and the accuracy of all that were tried: float64 (weights, ks)."""
@@ -36,19 +38,22 @@ def leave_one_out(
     """
     if not ks or not weights:
         raise InputError("choose_k wants at least one k and one kind of weights to try")
-    group, size = groups_of(rows)
+    group, first, size = groups_of(rows)
     truth = _truths(group, labels)
     shared = np.bincount(_distinct_pairs(group, labels)[1], minlength=int(labels.max()) + 1) > 1
     countable = np.logical_and(shared[np.maximum(truth, 0)], truth >= 0).any(axis=1)
-    counted = np.flatnonzero(np.asarray(countable)[group])
+    counted = np.flatnonzero(countable)
     if not len(counted):
         raise InputError("choose_k wants labels with several different examples; here each label has one")
-    most = min(max(ks) + int(size.max()), len(rows))
+    counted = counted[np.argsort(size[counted], kind="stable")]  # the larger a group, the more neighbors are its own
     right = np.zeros((len(weights), len(ks)))
-    for start in range(0, len(counted), BLOCK // 4):
-        some = counted[start : start + BLOCK // 4]
-        found = search(rows[some], most)
-        other = (found.ids >= 0) & (group[found.ids] != group[some][:, None])
+    while len(counted):
+        n = BLOCK // 4
+        while n > 1 and n * (max(ks) + size[counted[:n]][-1]) > MOST_SCORES:
+            n //= 2
+        some, counted = counted[:n], counted[n:]
+        found = search(rows[first[some]], min(max(ks) + int(size[some].max()), len(rows)))
+        other = (found.ids >= 0) & (group[found.ids] != some[:, None])
         place = np.argsort(~other, axis=1, kind="stable")[:, : max(ks)]  # the others, nearest first
         there = np.take_along_axis(other, place, axis=1)
         ids = np.take_along_axis(found.ids, place, axis=1)
@@ -57,18 +62,19 @@ def leave_one_out(
         for place_of_kind, kind in enumerate(weights):
             for place_of_k, k in enumerate(ks):
                 best = rank(theirs[:, :k], weigh(scores[:, :k], kind)).labels[:, :1]
-                right[place_of_kind, place_of_k] += ((best == truth[group[some]]) & (best >= 0)).any(axis=1).sum()
-    table = right / len(counted)
+                hit = ((best == truth[some]) & (best >= 0)).any(axis=1)
+                right[place_of_kind, place_of_k] += size[some][hit].sum()
+    table = right / size[countable].sum()
     column, row = divmod(int(table.T.argmax()), len(weights))
     return Choice(int(ks[column]), weights[row], float(table[row, column]), table)
 
 
-def groups_of(rows: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For each row the number of its group of equal rows, and how many are in each group."""
+def groups_of(rows: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """For each row the number of its group of equal rows; one row of each group, and how many are in it."""
     plain = np.ascontiguousarray(rows) + np.float32(0)  # -0 becomes 0
     whole = plain.view(np.dtype((np.void, plain.dtype.itemsize * plain.shape[1]))).ravel()
-    _, group, size = np.unique(whole, return_inverse=True, return_counts=True)
-    return group.reshape(-1), size
+    _, first, group, size = np.unique(whole, return_index=True, return_inverse=True, return_counts=True)
+    return group.reshape(-1), first, size
 
 
 def _distinct_pairs(group: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
