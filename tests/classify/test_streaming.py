@@ -10,7 +10,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -207,34 +206,37 @@ def test_what_cannot_be_written_is_refused_before_the_work(classifier, tmp_path)
 
 
 KILLED = """
-import os, signal, sys, threading
+import os, signal, sys
 sys.path.insert(0, {tests!r})
 from test_streaming import LABELS, Letters, records
 import nearmost as nm
 from nearmost.classify import streaming
 streaming.ROWS, streaming.REMEMBERED = 32, 50
-class Killed(Letters):
-    called = 0
-    def encode(self, texts, *, progress=None, n_threads=0):
-        self.called += 1
-        if self.called == {at}:
-            kill = lambda: os.kill(os.getpid(), signal.SIGKILL)
-            threading.Timer({later}, kill).start() if {later} else kill()
-        return super().encode(texts)
-nm.classify_stream(nm.LabelClassifier(Killed()).fit(LABELS), records(2500), {path!r})
+left = int(sys.argv[1])
+def deadly(step):
+    def taken(*given):
+        global left
+        left -= 1
+        if left == 0 or sys.argv[1] == "-1" and given[-1] == nm_path:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return step(*given)
+    return taken
+os.fsync, os.replace = deadly(os.fsync), deadly(os.replace)
+from pathlib import Path
+nm_path = Path({path!r})
+nm.classify_stream(nm.LabelClassifier(Letters()).fit(LABELS), records(2500), nm_path)
 """
 
 
-def test_killed_at_random_the_file_comes_out_the_same(tmp_path):
+def test_killed_at_any_step_of_writing_the_file_comes_out_the_same(tmp_path):
+    """A checkpoint is three steps; -1 is the last of all, which gives the file its name."""
     whole, path = tmp_path / "whole.csv", tmp_path / "out.csv"
     nm.classify_stream(nm.LabelClassifier(Letters()).fit(LABELS), records(2500), whole)
-    rng = random.Random(time.time_ns())
-    told = []
-    for at, later in [(3, 0), *((rng.randint(1, 9), rng.uniform(0, 0.02)) for _ in range(6)), (0, 0)]:
-        code = KILLED.format(tests=os.path.dirname(__file__), path=str(path), at=at, later=later)
-        told.append(subprocess.run([sys.executable, "-c", code], check=False).returncode)
-        if told[-1] == 0:
-            break  # one may be done before it is killed
-    assert told[0] == -signal.SIGKILL
-    assert (set(told[1:-1]) <= {-signal.SIGKILL}, told[-1]) == (True, 0)
+    code = KILLED.format(tests=os.path.dirname(__file__), path=str(path))
+    for step in (1, 2, 3, 4, 5, 6, 60, 61, -1):
+        ended = subprocess.run([sys.executable, "-c", code, str(step)], check=False)
+        assert ended.returncode == -signal.SIGKILL
+        assert not path.exists()
+    subprocess.run([sys.executable, "-c", code, "0"], check=True)
     assert path.read_bytes() == whole.read_bytes()
+    assert sorted(os.listdir(tmp_path)) == ["out.csv", "whole.csv"]
