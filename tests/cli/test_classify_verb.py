@@ -144,6 +144,74 @@ def test_ctrl_c_leaves_a_run_that_can_be_continued(run, labels, tmp_path, patien
     assert not [name for name in os.listdir(tmp_path) if "resume" in name or "part" in name]
 
 
+def test_tables_that_are_not_utf_8_and_tables_from_standard_input_are_read(run, command, labels, titles, tmp_path):
+    out = tmp_path / "out.jsonl"
+    arguments = ["--labels", labels, "--label", "code", "--encoder", "lsa", "-o", out, "--text", "title"]
+    (tmp_path / "old.csv").write_bytes("title;code\r\nnurses in a caf\u00e9;33-3\r\n".encode("cp1252"))
+    ran = run("classify", tmp_path / "old.csv", *arguments)
+    assert (ran.status, 'say encoding="cp1252"' in ran.err) == (1, True)
+    assert run("classify", tmp_path / "old.csv", *arguments, "--encoding", "cp1252").status == 0
+    found = json.loads(out.read_text())
+    assert (found["text"], found["label"]) == ("nurses in a caf\u00e9", "33-3")
+    table = titles.read_text()
+    assert command("classify", "-", *arguments, "--format", "tsv", "--evaluate", "code", stdin=table).status == 0
+    assert [json.loads(line)["label"] for line in out.read_text().splitlines()] == list(OCCUPATIONS)
+    labels.write_bytes("title,code\nnurses in a caf\u00e9,\u00e9\n".encode("latin-1"))
+    assert run("classify", titles, *arguments).status == 1
+    assert run("classify", titles, *arguments, "--label-encoding", "latin-1").status == 0
+    assert {json.loads(line)["label"] for line in out.read_text().splitlines()} == {"\u00e9"}
+
+
+def test_what_cannot_come_to_a_good_end_is_refused_before_the_labels_are_encoded(run, labels, titles, tmp_path):
+    out = tmp_path / "out.tsv"
+    arguments = ["classify", titles, "--labels", labels, "--label", "code", "--encoder", "lsa", "-o", out]
+    before = titles.read_text()
+    for more, status, says in (
+        (["--evaluate", "code", "--report", tmp_path / "absent" / "r.html"], 2, "lies in none that is there"),
+        (["--evaluate", "code", "--any-of", ""], 2, "SEP is empty"),
+        (["--evaluate", "colour"], 1, "no column 'colour'"),
+        (["--text", "colour"], 1, "no column 'colour'"),
+        (["--reject-below", 70], 2, "between 0 and 1"),
+        (["-k", 0], 1, "k is 0"),
+    ):
+        ran = run(*arguments, *more)
+        assert (ran.status, says in ran.err, "labels" in ran.err.split("\n")[0].split()) == (status, True, False), more
+    ran = run("classify", tmp_path / "t*.tsv", "--labels", labels, "--encoder", "lsa", "-o", titles)
+    assert (ran.status, titles.read_text()) == (2, before)
+    page = tmp_path / "page.csv"
+    ran = run(*arguments[:-2], "-o", page, "--evaluate", "code", "--report", page)
+    assert (ran.status, "name another file" in ran.err) == (2, True)
+
+
+def test_examples_without_a_label_are_left_out_and_labels_that_look_alike_are_told(run, titles, tmp_path):
+    out, labels = tmp_path / "out.tsv", tmp_path / "labels.csv"
+    labels.write_text("title,label\nchef in a restaurant,Cook\nthe chef, cook\nsoftware programmer,\nnurse,Nurse\n")
+    ran = run("classify", titles, "--labels", labels, "--label", "label", "--encoder", "lsa", "-o", out)
+    assert ran.out == f"{out}: 4 rows, 3 labels, encoder lsa\n"
+    assert "1 of 4 rows have no label and are left out" in ran.err
+    assert "'Cook' and ' cook' are labels of their own" in ran.err
+    assert {row[2] for row in rows_of(out)[1:]} <= {"Cook", " cook", "Nurse"}
+    labels.write_text("title,label\nchef in a restaurant,\n")
+    ran = run("classify", titles, "--labels", labels, "--label", "label", "--encoder", "lsa", "-o", out)
+    assert (ran.status, "no row has a label" in ran.err) == (1, True)
+
+
+def test_rows_whose_truth_nobody_knows_are_left_out_of_the_report(run, tmp_path):
+    out, labels, texts = tmp_path / "out.tsv", tmp_path / "labels.jsonl", tmp_path / "texts.jsonl"
+    labels.write_text('{"text": "chef cook", "label": true}\n{"text": "nurse", "label": 7}\n')
+    rows = [("chef", True), ("cook", None), ("nurse", 7), ("nurse", [True, 7]), ("nurse", ""), ("nurse", [])]
+    texts.write_text("".join(json.dumps({"text": text, "label": truth}) + "\n" for text, truth in rows))
+    arguments = ["classify", texts, "--labels", labels, "--label", "label", "--encoder", "lsa", "-o", out]
+    ran = run(*arguments, "--evaluate", "label")
+    assert "3 rows, 2 classes" in ran.out
+    assert "accuracy                      1.0000" in ran.out
+    assert "3 rows have no true label in the column 'label' and are left out" in ran.err
+    assert len(rows_of(out)) == 7
+    texts.write_text('{"text": "chef", "label": null}\n')
+    ran = run(*arguments, "--evaluate", "label")
+    assert (ran.status, "no row has a true label" in ran.err, len(rows_of(out))) == (1, True, 2)
+
+
 def test_every_answer_is_the_librarys(run, labels, titles, tmp_path):
     out = tmp_path / "out.tsv"
     run("classify", titles, "--labels", labels, "--encoder", "lsa", "-o", out, "--weights", "uniform", "-k", 3)

@@ -135,8 +135,11 @@ def test_parquet_that_is_none_is_reported(tmp_path: Path) -> None:
 def test_parquet_row_without_text_is_reported(tmp_path: Path) -> None:
     pa = pytest.importorskip("pyarrow", reason="needs the extra 'parquet'")
     pytest.importorskip("pyarrow.parquet").write_table(pa.table({"text": ["a", None]}), tmp_path / "t.parquet")
-    with pytest.raises(ReadError, match=r"^.*t\.parquet:2: column 'text' holds nothing"):
+    with pytest.raises(ReadError, match=r"^.*t\.parquet:2: column 'text' holds nothing.*say text='{text}'"):
+        read_corpus(tmp_path / "t.parquet", text="text")
+    with pytest.raises(ReadError, match=r"^.*t\.parquet:2: the column of texts holds nothing.*say text='{COLUMN}'"):
         read_corpus(tmp_path / "t.parquet")
+    assert list(read_corpus(tmp_path / "t.parquet", text="{text}").texts) == ["a", ""]
 
 
 def test_missing_extra_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,10 +46,7 @@ class Sheet:
         self._made_of = dict(made_of)
         self._restart = restart
         self.n_rows = 0
-        if self.path.suffix.lower() not in WRITERS:
-            raise InputError(f"{self.path}: predictions are written to {', '.join(WRITERS)}; the suffix says which")
-        if self.path.is_dir() or not self.path.parent.is_dir():
-            raise InputError(f"{self.path} is a folder, or lies in none that is there; wanted a file to write")
+        require_writable(self.path)
         self._lines = WRITERS[self.path.suffix.lower()]
 
     def __enter__(self) -> Sheet:
@@ -131,6 +128,14 @@ class Sheet:
                 "say restart (--restart) to begin anew, or repeat that run as it was"
             )
         return dict(state)
+
+
+def require_writable(path: Path) -> None:
+    """Raises InputError where no predictions can go to this path, by its suffix or its folder."""
+    if path.suffix.lower() not in WRITERS:
+        raise InputError(f"{path}: predictions are written to {', '.join(WRITERS)}; the suffix says which")
+    if path.is_dir() or not path.parent.is_dir():
+        raise InputError(f"{path} is a folder, or lies in none that is there; wanted a file to write")
 
 
 def _tsv_lines(rows: Sequence[Sequence[str]]) -> str:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import CycloptsError, Parameter
 
+from nearmost.cli.judging import Judge
 from nearmost.cli.options import Json, Threads
 from nearmost.cli.output import note, print_json
 from nearmost.cli.steps import step
 
 if TYPE_CHECKING:
-    from nearmost.classify.sheet import Row
-    from nearmost.reports import Report
+    from nearmost.values import Corpus
 
 EXAMPLES = """\
 Examples:
@@ -56,6 +55,14 @@ def classify(
     ] = None,
     label: Annotated[
         str | None, Parameter(metavar="COL", help="Column of the labels file with what to write; else the text itself.")
+    ] = None,
+    encoding: Annotated[
+        str, Parameter(metavar="NAME", help="How INPUT is written where it is not UTF-8: cp1252, latin-1, utf-16, ...")
+    ] = "utf-8",
+    label_encoding: Annotated[str, Parameter(metavar="NAME", help="The same for the labels file.")] = "utf-8",
+    format: Annotated[
+        str | None,
+        Parameter(name="--format", metavar="NAME", help="Of INPUT where its name does not tell: csv, tsv, jsonl, ..."),
     ] = None,
     encoder: Annotated[
         str, Parameter(metavar="SPEC", help="minilm, minilm:int8 (faster), static (far faster, coarser), st:NAME, ...")
@@ -103,33 +110,31 @@ def classify(
     """
     from nearmost.classify import LabelClassifier, classify_stream
     from nearmost.encoders import CachedEncoder, load_encoder
+    from nearmost.queries import whole
     from nearmost.readers import read_corpus
+    from nearmost.readers.corpus import iter_records
+    from nearmost.reports.wording import counted
 
-    if evaluate is None and (any_of is not None or report is not None):
-        raise CycloptsError(msg="--any-of SEP and --report FILE go with --evaluate COL.")
-    if report is not None and Path(report).suffix.lower() not in (".html", ".json", ".csv", ".txt"):
-        raise CycloptsError(msg=f"--report {report}: the suffix must be .html, .json, .csv or .txt.")
-    if Path(output).resolve() in {Path(one).resolve() for one in (*inputs, labels)}:
-        raise CycloptsError(msg=f"{output} is one of the inputs; name another file for the predictions.")
+    _require_sense(output, [*inputs, labels], evaluate, any_of, report, reject_below)
     cleaning = _Cleaning(clean)
-    examples = read_corpus(labels, text=label_text, label=label)
+    reading: dict[str, Any] = {"text": text, "key": key, "encoding": encoding, "format": format}
+    if "-" not in inputs:  # a column that is not there is told now, not when the labels are encoded
+        next(iter_records(inputs, columns=() if evaluate is None else (evaluate,), limit=1, **reading))
+    texts, names = _examples(read_corpus(labels, text=label_text, label=label, encoding=label_encoding), labels)
     loaded = load_encoder(encoder)
     if cache is not None:
         loaded = CachedEncoder(loaded, cache)
-    classifier = LabelClassifier(loaded, k, weights, reject_below, n_threads=threads)
+    classifier = LabelClassifier(loaded, whole(k, "k", 1), weights, reject_below, n_threads=threads)
     with step("labels") as progress:
-        names = list(examples.texts)
-        classifier.fit(
-            [cleaning(name) for name in names], (examples.labels and list(examples.labels)) or names, progress=progress
-        )
+        classifier.fit([cleaning(example) for example in texts], names, progress=progress)
     cleaning.changed.clear()
-    judge = _Judge(evaluate, any_of, with_texts=(report or "").lower().endswith(".html"))
+    judge = Judge(evaluate, any_of, with_texts=(report or "").lower().endswith(".html"))
     if Path(f"{output}.resume").exists() and not restart:
         note(f"going on with the unfinished run of {output}")
     with step("classifying") as progress:
         n_rows = classify_stream(
             classifier,
-            judge.passing(inputs, {"text": text, "key": key, "limit": limit, "progress": progress}),
+            judge.passing(inputs, {**reading, "limit": limit, "progress": progress}),
             output,
             clean=cleaning if clean else None,
             made_of={"input": [os.fspath(one) for one in inputs], "way of cleaning": clean},
@@ -147,11 +152,64 @@ def classify(
     if as_json:
         print_json(facts)
         return
-    print(f"{output}: {n_rows:,} rows, {len(classifier.classes_):,} labels, encoder {loaded.spec}")
+    rows, known = counted(n_rows, "row"), counted(len(classifier.classes_), "label")
+    print(f"{output}: {rows}, {known}, encoder {loaded.spec}")
     for name, count in cleaning.changed.items():
-        note(f"cleaning: {name} changed {count:,} texts")
+        note(f"cleaning: {name} changed {counted(count, 'text')}")
     if found is not None:
         print(f"\n{found.text().rstrip()}")
+
+
+def _require_sense(
+    output: str,
+    sources: list[str],
+    evaluate: str | None,
+    any_of: str | None,
+    report: str | None,
+    reject_below: float | None,
+) -> None:
+    """What can be said before hours of work: where the results go, and options that want each other."""
+    from nearmost.classify.sheet import require_writable
+    from nearmost.readers.sources import expand
+
+    if evaluate is None and (any_of is not None or report is not None):
+        raise CycloptsError(msg="--any-of SEP and --report FILE go with --evaluate COL.")
+    if any_of == "":
+        raise CycloptsError(msg="--any-of SEP: SEP is empty; say what stands between the labels, such as '|'.")
+    if reject_below is not None and not 0 <= reject_below <= 1:
+        raise CycloptsError(msg=f"--reject-below {reject_below:g}: scores lie between 0 and 1; say 0.7 for 70 %.")
+    taken = {Path(one).resolve() for one in expand(sources)}
+    if Path(output).resolve() in taken:
+        raise CycloptsError(msg=f"{output} is one of the inputs; name another file for the predictions.")
+    require_writable(Path(output))
+    if report is None:
+        return
+    if Path(report).suffix.lower() not in (".html", ".json", ".csv", ".txt"):
+        raise CycloptsError(msg=f"--report {report}: the suffix must be .html, .json, .csv or .txt.")
+    if Path(report).resolve() in taken | {Path(output).resolve()}:
+        raise CycloptsError(msg=f"--report {report} is the name of an input or of the output; name another file.")
+    if Path(report).is_dir() or not Path(report).parent.is_dir():
+        raise CycloptsError(msg=f"--report {report} is a folder, or lies in none that is there.")
+
+
+def _examples(corpus: Corpus, path: str) -> tuple[list[str], list[str]]:
+    """Texts and their labels; rows without a label are left out, and labels that nearly are the same are told."""
+    from nearmost.errors import InputError
+
+    texts = list(corpus.texts)
+    pairs = [pair for pair in zip(texts, corpus.labels or texts, strict=True) if pair[1].strip()]
+    if not pairs:
+        raise InputError(f"{path}: no row has a label; wanted one at least")
+    if len(pairs) < len(texts):
+        note(f"{path}: {len(texts) - len(pairs):,} of {len(texts):,} rows have no label and are left out")
+    alike: dict[str, dict[str, None]] = {}
+    for _, label in pairs:
+        alike.setdefault(" ".join(label.casefold().split()), {})[label] = None
+    doubtful = [list(labels) for labels in alike.values() if len(labels) > 1]
+    if doubtful:
+        shown = " and ".join(map(repr, doubtful[0]))
+        note(f"{path}: {shown} are labels of their own ({len(doubtful):,} such), though only case or spaces differ")
+    return [text for text, _ in pairs], [label for _, label in pairs]
 
 
 class _Cleaning:
@@ -169,47 +227,3 @@ class _Cleaning:
             self.changed[name] = self.changed.get(name, 0) + (after != text)
             text = after
         return text
-
-
-class _Judge:
-    """Keeps truth and prediction of every row where there is a column of truths; else nothing."""
-
-    def __init__(self, column: str | None, separator: str | None, *, with_texts: bool) -> None:
-        self._column = column
-        self._separator = separator
-        self._with_texts = with_texts
-        self._truth: list[str] = []
-        self._rows: list[tuple[str, str, str, float, bool]] = []
-        self._same: dict[str, str] = {}  # one object a label, not one a row
-
-    def passing(self, inputs: list[str], options: dict[str, Any]) -> Iterator[tuple[str, str]]:
-        """(key, text) of every record; its truth stays here."""
-        from nearmost.readers.corpus import iter_records
-
-        columns = () if self._column is None else (self._column,)
-        for record in iter_records(inputs, columns=columns, **options):
-            if self._column is not None:
-                truth = str(record.columns[self._column])
-                self._truth.append(self._same.setdefault(truth, truth))
-            yield record.key, record.text
-
-    def see(self, rows: list[Row]) -> None:
-        """The predictions of these rows."""
-        if self._column is not None:
-            one = self._same.setdefault
-            for row in rows:
-                labels = one(row.label, row.label), one(row.runner_up, row.runner_up)
-                self._rows.append(
-                    (row.text if self._with_texts else "", *labels, float(row.score), row.abstained == "true")
-                )
-
-    def report(self) -> Report | None:
-        """How good the predictions are, where there is a truth."""
-        from nearmost.reports import report
-
-        if self._column is None:
-            return None
-        texts, best, second, scores, abstained = zip(*self._rows, strict=True)
-        truth = [one.split(self._separator) for one in self._truth] if self._separator else self._truth
-        ranked = [[label, other] if other else [label] for label, other in zip(best, second, strict=True)]
-        return report(truth, ranked, scores, texts=texts if self._with_texts else None, abstained=abstained, top=(1, 2))

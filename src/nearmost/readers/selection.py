@@ -53,7 +53,7 @@ class Selection:
         Raises ReadError where it is none.
         """
         if not self.fields:
-            return text_value(next(values), self.text or "text", source, line)
+            return text_value(next(values), self.text, source, line)
         found = [
             "" if value is None else name_value(value, name, source, line)
             for name, value in zip(self.fields, values, strict=False)
@@ -76,18 +76,22 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(repr(name) for name in names) or "(none)"
 
 
-def text_value(value: Any, column: str, source: Source, line: int) -> str:
+def text_value(value: Any, column: str | None, source: Source, line: int) -> str:
     """A text as it stands in the input. Raises ReadError for anything but a string that UTF-8 can hold."""
     if not isinstance(value, str):
-        raise source.error(line, f"column {column!r} holds {_shown(value)}; a text must be a string")
+        hint = f"; say text='{{{column or 'COLUMN'}}}' to take nothing for an empty text" if value is None else ""
+        raise source.error(line, f"{_column(column)} holds {_shown(value)}; a text must be a string{hint}")
     if not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise source.error(
-                line, f"column {column!r} holds half a character (a lone surrogate); write the whole character"
-            ) from None
+            says = f"{_column(column)} holds half a character (a lone surrogate); write the whole character"
+            raise source.error(line, says) from None
     return value
+
+
+def _column(name: str | None) -> str:
+    return "the column of texts" if name is None else f"column {name!r}"
 
 
 def name_value(value: Any, column: str, source: Source, line: int) -> str:
