@@ -13,7 +13,7 @@ import nearmost as nm
 
 pytest.importorskip("matplotlib", reason="figures need matplotlib: pip install 'nearmost[plot]'")
 
-from matplotlib import pyplot
+from matplotlib import image, pyplot
 
 from nearmost import plots
 from nearmost.plots.plane import plane
@@ -67,6 +67,14 @@ def test_figures_are_written_as_png_and_svg_the_same_each_time(report, noise, tm
         assert png.startswith(PNG)
         assert len(png) > 8000
         assert ET.fromstring(svg).tag.endswith("svg")
+
+
+def test_nothing_is_cut_off_at_the_edge_of_a_figure(report, noise, tmp_path):
+    for number, figure in enumerate([plots.confusion(report, most=60), *figures(report, noise)]):
+        plots.save(figure, tmp_path / "figure.png")
+        picture = image.imread(tmp_path / "figure.png")[:, :, :3]
+        edges = (picture[0], picture[-1], picture[:, 0], picture[:, -1])
+        assert min(float(edge.min()) for edge in edges) > 0.98, number
 
 
 def test_no_figure_opens_a_window_unless_asked(report, noise, monkeypatch):

@@ -37,6 +37,7 @@ def confusion(report: Report, *, most: int = 25, title: str = "", show: bool = F
     which = "" if n == len(report.labels) else f"the {n} most confused of {len(report.labels):,} classes"
     side = min(2.2 + 0.3 * n, 10.5)
     with style.drawn(side + 2.2 * (n <= NAMED), side, show=show) as figure:
+        figure.set_layout_engine("compressed")  # "constrained" cuts off names beside axes whose cells are square
         axes = figure.subplots()
         if n <= NAMED:
             _cells(axes, counts, shares, [_cut(report.labels[code]) for code in classes.tolist()])
