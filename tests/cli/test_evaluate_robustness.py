@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from nearmost.cli import main
@@ -41,3 +42,36 @@ def test_the_table_is_printed(files, capsys):
 def test_robustness_stands_alone(files, capsys):
     assert main(["evaluate", *files, "--pairs", "pairs.tsv"]) == 2
     assert "--robustness" in capsys.readouterr().err
+
+
+def test_several_true_labels_may_stand_in_one_cell(files, tmp_path, capsys):
+    rows = [line.split("\t") for line in (tmp_path / "titles.tsv").read_text().splitlines()]
+    merged = [*rows[:2], ["truck loader", "2|3"], *rows[4:], ["night cook", ""]]
+    (tmp_path / "titles.tsv").write_text("".join("\t".join(row) + "\n" for row in merged))
+    assert main(["evaluate", *files, "--any-of", "|", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["n_rows"], found["clean"]) == (4, 0.75)
+    assert main(["evaluate", *files, "--any-of", ""]) == 2
+    assert main(["evaluate", "x.nearmost", "--pairs", "pairs.tsv", "--any-of", "|"]) == 2
+    (tmp_path / "titles.tsv").write_text("title\tcode\nnight cook\t\n")
+    assert main(["evaluate", *files]) == 1
+    assert "no row has a true label" in capsys.readouterr().err
+
+
+def test_vectors_of_noisy_texts_may_be_kept(files, tmp_path, capsys, monkeypatch):
+    class Letters:
+        spec, dim, n_texts = "test-letters", 128, 0
+
+        def encode(self, texts, *, progress=None, n_threads=0):
+            Letters.n_texts += len(texts)
+            return np.array([[text.lower().count(chr(code)) for code in range(128)] for text in texts], np.float32)
+
+    cached = [*files, "--cache", str(tmp_path / "cache"), "--json"]
+    assert main(["evaluate", *cached]) == 1
+    assert "encoders that do not learn" in capsys.readouterr().err
+    monkeypatch.setattr("nearmost.encoders.load_encoder", lambda spec: Letters())
+    assert main(["evaluate", *cached]) == 0
+    first, n_texts = capsys.readouterr().out, Letters.n_texts
+    assert main(["evaluate", *cached]) == 0
+    assert capsys.readouterr().out == first
+    assert Letters.n_texts == n_texts + 3  # the texts that a fingerprint is made of

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import CycloptsError, Parameter
 
+from nearmost.cli.encoder import kept_encoder
 from nearmost.cli.judging import Judge
+from nearmost.cli.labelled import examples
 from nearmost.cli.options import Json, Threads
 from nearmost.cli.output import note, print_json
 from nearmost.cli.steps import step
-
-if TYPE_CHECKING:
-    from nearmost.values import Corpus
 
 EXAMPLES = """\
 Examples:
@@ -109,7 +108,6 @@ def classify(
     was when it is started again, and the result is the same.
     """
     from nearmost.classify import LabelClassifier, classify_stream
-    from nearmost.encoders import CachedEncoder, load_encoder
     from nearmost.queries import whole
     from nearmost.readers import read_corpus
     from nearmost.readers.corpus import iter_records
@@ -120,11 +118,10 @@ def classify(
     reading: dict[str, Any] = {"text": text, "key": key, "encoding": encoding, "format": format}
     if "-" not in inputs:  # a column that is not there is told now, not when the labels are encoded
         next(iter_records(inputs, columns=() if evaluate is None else (evaluate,), limit=1, **reading))
-    texts, names = _examples(read_corpus(labels, text=label_text, label=label, encoding=label_encoding), labels)
-    loaded = load_encoder(encoder)
-    if cache is not None:
-        loaded = CachedEncoder(loaded, cache)
-    classifier = LabelClassifier(loaded, whole(k, "k", 1), weights, reject_below, n_threads=threads)
+    texts, names = examples(read_corpus(labels, text=label_text, label=label, encoding=label_encoding), labels)
+    classifier = LabelClassifier(
+        kept_encoder(encoder, cache), whole(k, "k", 1), weights, reject_below, n_threads=threads
+    )
     with step("labels") as progress:
         classifier.fit([cleaning(example) for example in texts], names, progress=progress)
     cleaning.changed.clear()
@@ -153,7 +150,7 @@ def classify(
         print_json(facts)
         return
     rows, known = counted(n_rows, "row"), counted(len(classifier.classes_), "label")
-    print(f"{output}: {rows}, {known}, encoder {loaded.spec}")
+    print(f"{output}: {rows}, {known}, encoder {encoder}")
     for name, count in cleaning.changed.items():
         note(f"cleaning: {name} changed {counted(count, 'text')}")
     if found is not None:
@@ -190,26 +187,6 @@ def _require_sense(
         raise CycloptsError(msg=f"--report {report} is the name of an input or of the output; name another file.")
     if Path(report).is_dir() or not Path(report).parent.is_dir():
         raise CycloptsError(msg=f"--report {report} is a folder, or lies in none that is there.")
-
-
-def _examples(corpus: Corpus, path: str) -> tuple[list[str], list[str]]:
-    """Texts and their labels; rows without a label are left out, and labels that nearly are the same are told."""
-    from nearmost.errors import InputError
-
-    texts = list(corpus.texts)
-    pairs = [pair for pair in zip(texts, corpus.labels or texts, strict=True) if pair[1].strip()]
-    if not pairs:
-        raise InputError(f"{path}: no row has a label; wanted one at least")
-    if len(pairs) < len(texts):
-        note(f"{path}: {len(texts) - len(pairs):,} of {len(texts):,} rows have no label and are left out")
-    alike: dict[str, dict[str, None]] = {}
-    for _, label in pairs:
-        alike.setdefault(" ".join(label.casefold().split()), {})[label] = None
-    doubtful = [list(labels) for labels in alike.values() if len(labels) > 1]
-    if doubtful:
-        shown = " and ".join(map(repr, doubtful[0]))
-        note(f"{path}: {shown} are labels of their own ({len(doubtful):,} such), though only case or spaces differ")
-    return [text for text, _ in pairs], [label for _, label in pairs]
 
 
 class _Cleaning:

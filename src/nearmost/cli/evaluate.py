@@ -69,6 +69,9 @@ def evaluate(
         str | None, Parameter(metavar="COL", help="Column of these texts, or several as '{title}. {body}'.")
     ] = None,
     truth: Annotated[str, Parameter(metavar="COL", help="Column of their true labels; of several rows any.")] = "label",
+    any_of: Annotated[
+        str | None, Parameter(metavar="SEP", help="With --robustness: true labels are several, between SEP.")
+    ] = None,
     label_text: Annotated[str | None, Parameter(metavar="COL", help="Column of the texts of the labels.")] = None,
     label: Annotated[str | None, Parameter(metavar="COL", help="Column of the labels; else the text itself.")] = None,
     encoder: Annotated[str, Parameter(metavar="SPEC", help="What makes vectors of these texts.")] = "minilm",
@@ -86,6 +89,8 @@ def evaluate(
     --retrieval: whether texts of a label find each other, and what a head
     that nearmost finetune made changes.
     """
+    if any_of is not None and (robustness is None or not any_of):
+        raise CycloptsError(msg="--any-of SEP goes with --robustness FILE, and SEP is not empty.")
     if retrieval:
         if analogies is not None or pairs is not None or robustness is not None:
             raise CycloptsError(msg="evaluate takes --retrieval alone, without --analogies, --pairs and --robustness.")
@@ -104,13 +109,16 @@ def evaluate(
             as_json=as_json,
         )
         return
-    if head is not None or report is not None or unseen or cache is not None or encoder_of is not None:
-        raise CycloptsError(msg="--head, --report, --unseen, --encoder-of and --cache go with --retrieval.")
+    if head is not None or report is not None or unseen or encoder_of is not None:
+        raise CycloptsError(msg="--head, --report, --unseen and --encoder-of go with --retrieval.")
+    if cache is not None and robustness is None:
+        raise CycloptsError(msg="--cache DIR goes with --retrieval or --robustness FILE.")
     if robustness is not None:
         if analogies is not None or pairs is not None:
             raise CycloptsError(msg="evaluate takes --robustness FILE alone, without --analogies and --pairs.")
-        columns = {"text": text, "truth": truth, "label_text": label_text, "label": label}
-        show_robustness(file, robustness, **columns, encoder=encoder, limit=limit, threads=threads, as_json=as_json)
+        columns = {"text": text, "truth": truth, "any_of": any_of, "label_text": label_text, "label": label}
+        of = {"encoder": encoder, "cache": cache, "limit": limit, "threads": threads}
+        show_robustness(file, robustness, **columns, **of, as_json=as_json)  # type: ignore[arg-type]
         return
     from nearmost.evaluate import evaluate_analogies, evaluate_pairs
     from nearmost.index import Index

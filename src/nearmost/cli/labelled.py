@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cyclopts import CycloptsError
 
+from nearmost.cli.output import note
 from nearmost.cli.steps import step
 
 if TYPE_CHECKING:
@@ -123,3 +124,23 @@ def _is_share(given: str) -> bool:
         return 0 < float(given) < 1
     except ValueError:
         return False
+
+
+def examples(corpus: Corpus, path: str) -> tuple[list[str], list[str]]:
+    """Texts and their labels; rows without a label are left out, and labels that nearly are the same are told."""
+    from nearmost.errors import InputError
+
+    texts = list(corpus.texts)
+    pairs = [pair for pair in zip(texts, corpus.labels or texts, strict=True) if pair[1].strip()]
+    if not pairs:
+        raise InputError(f"{path}: no row has a label; wanted one at least")
+    if len(pairs) < len(texts):
+        note(f"{path}: {len(texts) - len(pairs):,} of {len(texts):,} rows have no label and are left out")
+    alike: dict[str, dict[str, None]] = {}
+    for _, label in pairs:
+        alike.setdefault(" ".join(label.casefold().split()), {})[label] = None
+    doubtful = [list(labels) for labels in alike.values() if len(labels) > 1]
+    if doubtful:
+        shown = " and ".join(map(repr, doubtful[0]))
+        note(f"{path}: {shown} are labels of their own ({len(doubtful):,} such), though only case or spaces differ")
+    return [text for text, _ in pairs], [label for _, label in pairs]
