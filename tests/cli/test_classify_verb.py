@@ -154,6 +154,12 @@ def test_tables_that_are_not_utf_8_and_tables_from_standard_input_are_read(run, 
     found = json.loads(out.read_text())
     assert (found["text"], found["label"]) == ("nurses in a caf\u00e9", "33-3")
     table = titles.read_text()
+    reading, writing = os.pipe()  # as the shell makes of <(zcat titles.tsv.gz)
+    os.write(writing, table.encode())
+    os.close(writing)
+    assert run("classify", f"/dev/fd/{reading}", *arguments, "--format", "tsv").status == 0
+    os.close(reading)
+    assert [json.loads(line)["label"] for line in out.read_text().splitlines()] == list(OCCUPATIONS)
     assert command("classify", "-", *arguments, "--format", "tsv", "--evaluate", "code", stdin=table).status == 0
     assert [json.loads(line)["label"] for line in out.read_text().splitlines()] == list(OCCUPATIONS)
     labels.write_bytes("title,code\nnurses in a caf\u00e9,\u00e9\n".encode("latin-1"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import tracemalloc
 from pathlib import Path
 
@@ -61,3 +62,19 @@ def test_files_are_closed_when_reading_stops_early(tmp_path: Path, recwarn: pyte
     assert next(records).text == LINE.format(row=0)
     del records
     assert not [warning for warning in recwarn if issubclass(warning.category, ResourceWarning)]
+
+
+def test_a_pipe_is_read_from_its_first_byte_and_once() -> None:
+    """As the shell hands one over in ``nearmost classify <(zcat titles.tsv.gz) --format tsv``."""
+    if not os.path.isdir("/dev/fd"):
+        pytest.skip("this system has no /dev/fd")
+    lines = ["title", *(f"title {row}" for row in range(500))]
+    for pack in (bytes, gzip.compress):
+        reading, writing = os.pipe()
+        try:
+            os.write(writing, pack("".join(f"{line}\n" for line in lines).encode()))
+            os.close(writing)
+            corpus = read_corpus(f"/dev/fd/{reading}", format="tsv")
+        finally:
+            os.close(reading)
+        assert list(corpus.texts) == lines[1:]

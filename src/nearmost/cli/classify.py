@@ -111,12 +111,13 @@ def classify(
     from nearmost.queries import whole
     from nearmost.readers import read_corpus
     from nearmost.readers.corpus import iter_records
+    from nearmost.readers.sources import expand
     from nearmost.reports.wording import counted
 
     _require_sense(output, [*inputs, labels], evaluate, any_of, report, reject_below)
     cleaning = _Cleaning(clean)
     reading: dict[str, Any] = {"text": text, "key": key, "encoding": encoding, "format": format}
-    if "-" not in inputs:  # a column that is not there is told now, not when the labels are encoded
+    if all(map(os.path.isfile, expand(inputs))):  # a column that is missing is told before the labels are encoded
         next(iter_records(inputs, columns=() if evaluate is None else (evaluate,), limit=1, **reading))
     texts, names = examples(read_corpus(labels, text=label_text, label=label, encoding=label_encoding), labels)
     classifier = LabelClassifier(

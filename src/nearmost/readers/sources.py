@@ -75,8 +75,10 @@ class Source:
             return False
         if self._member is not None:
             return True
+        if not os.path.isfile(self.name):
+            return False  # a pipe: what is read of it to have a look is gone
         with _Counted(self) as counted:
-            return os.path.isfile(self.name) and counted.head.startswith(b"PK\x03\x04")
+            return counted.head.startswith(b"PK\x03\x04")
 
     def raw(self) -> BinaryIO:
         """The bytes as they lie there."""
