@@ -141,10 +141,15 @@ def test_the_rows_that_are_left_out_of_a_large_page_are_right_ones(monkeypatch):
 
 def test_where_even_the_wrong_rows_are_too_many_every_pair_keeps_its_first_ones(monkeypatch):
     monkeypatch.setattr("nearmost.reports.page.MOST_TEXTS", 7)
+    monkeypatch.setattr("nearmost.reports.page.AT_HAND", 0)
     truth = ["a"] * 8 + ["b"] * 8 + ["c", "c"]
     predicted = ["b"] * 8 + ["a"] * 8 + ["a", "c"]
     data = Parsed(nm.report(truth, predicted, samples=0).html()).data
     assert (data["rows"], data["all"]) == ([0, 1, 2, 8, 9, 10, 16], 18)
+    monkeypatch.setattr("nearmost.reports.page.AT_HAND", 5)
+    monkeypatch.setattr("nearmost.reports.page.MOST_PAIRS", 1)
+    data = Parsed(nm.report(truth, predicted, samples=0).html()).data
+    assert data["rows"] == [0, 1, 2, 3, 4, 8, 16]  # of the pair that is listed five, of the others one
 
 
 def test_the_number_of_confused_pairs_is_not_that_of_those_listed(monkeypatch):

@@ -25,8 +25,10 @@ from nearmost.reports.wording import counted, headline, name_of, weakest
 
 Document = Mapping[str, Any]
 MOST_TEXTS = 50_000
-"""Rows that the page carries: wrong ones first, of these the first of every pair of classes, the second, and so on."""
+"""Rows that the page carries: wrong ones first, and some of every pair of classes."""
 MOST_PAIRS = 200
+AT_HAND = 200
+"""Rows of each of these pairs that come before any of the others."""
 MOST_CLASSES = 5_000
 SHADES = 6
 FEW = 8
@@ -101,12 +103,18 @@ def _data(outcomes: Outcomes, classes: Ints) -> str:
 
 
 def _carried(outcomes: Outcomes) -> Ints:
-    """The rows that the page has room for, the wrong ones before the right ones."""
-    pair = outcomes.truth * (len(outcomes.labels) + 1) + outcomes.predicted + 1
+    """The rows that the page has room for, the wrong ones before the right ones.
+
+    Where not all wrong ones fit: those of the pairs that the page lists, then the first of every pair, the second, ...
+    """
+    n = len(outcomes.labels) + 1
+    pair = outcomes.truth * n + outcomes.predicted + 1
     order = np.argsort(pair, kind="stable")
     begins = np.flatnonzero(np.diff(pair[order], prepend=-1))
     place = np.empty_like(order)  # of each row among those of its pair
     place[order] = np.arange(len(order)) - np.repeat(begins, np.diff(begins, append=len(order)))
+    truth, predicted, _ = (values[:MOST_PAIRS] for values in pairs(outcomes))
+    place[np.isin(pair, truth * n + predicted + 1) & (place < AT_HAND)] = 0
     chosen = np.sort(np.lexsort((place, outcomes.correct))[:MOST_TEXTS])
     return chosen[np.argsort(outcomes.correct[chosen], kind="stable")]
 
