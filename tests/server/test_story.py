@@ -125,6 +125,11 @@ def test_the_story_from_import_to_export_in_a_browser(reader: Reader, tmp_path: 
     page.mouse.move(box["right"], box["top"] + box["height"] / 2, steps=5)
     page.mouse.up()
     page.wait_for_selector("mark:text('coach')")
+    for pressed in ("ArrowRight", "ArrowRight", "ArrowRight", "Shift+ArrowRight"):  # and two with the keyboard alone
+        page.keyboard.press(pressed)
+    assert page.evaluate("getSelection().toString()") == "praised the"
+    page.keyboard.press(keys["World"])
+    page.wait_for_selector("mark:text('praised the')")
     reader.picture("span")
 
     # two functions are written, tried and run; they differ somewhere
@@ -213,6 +218,8 @@ def test_the_story_from_import_to_export_in_a_browser(reader: Reader, tmp_path: 
         page.get_by_role("button", name="csv").click()
     table = Path(download.value.path()).read_text(encoding="utf-8")
     assert len(table.splitlines()) == 241
+    for where in ("", "map", "heuristics"):  # every page knows a task of spans, too
+        reader.go(where, "Words")
     assert re.search(r"__Topic__MANUAL.*__Topic__WEAK_SUPERVISION", table.splitlines()[0])
     assert reader.errors == []
 

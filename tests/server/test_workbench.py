@@ -82,12 +82,76 @@ def test_the_map_has_a_point_and_two_labels_for_every_record(client: Any, projec
     points = np.frombuffer(client.get("/api/map/points").content, "<f4").reshape(-1, 2)
     assert points.shape == (90, 2)
     assert np.isfinite(points).all()
-    labels = np.frombuffer(client.get("/api/map/labels", params={"task": "Topic"}).content, np.int8).reshape(-1, 2)
+    labels = np.frombuffer(client.get("/api/map/labels", params={"task": "Topic"}).content, "<i2").reshape(-1, 2)
     assert labels[5].tolist() == [2, -1]
     assert (labels[:5] == -1).all()
     near = client.get("/api/similar/5", params={"task": "Topic", "n": 3}).json()["records"]
     assert 5 not in [card["id"] for card in near]
     assert near[0]["score"] >= near[-1]["score"]
+
+
+def test_the_map_knows_two_hundred_labels_and_tasks_of_every_kind(client: Any, project: Project) -> None:
+    def labels(task: str) -> list[list[int]]:
+        found = client.get("/api/map/labels", params={"task": task})
+        assert found.status_code == 200
+        return np.frombuffer(found.content, "<i2").reshape(-1, 2).tolist()
+
+    project.add_task("Many", [f"label {number}" for number in range(200)])
+    project.annotate("Many", 3, "label 199")
+    assert labels("Many")[3] == [199, -1]
+    project.add_task("Tags", ["a", "b", "c"], kind="multi")
+    project.annotate("Tags", 4, ["c", "b"])
+    yes = np.zeros((90, 3), dtype=bool)
+    yes[5, 1:] = True
+    project.save_weak("Tags", yes, np.where(yes, [0.0, 0.9, 0.6], 0.0), model="majority")
+    assert labels("Tags")[4:6] == [[1, -1], [-1, 1]]
+    project.annotate_span("Words", 6, 0, 3, "World")
+    assert labels("Words")[6] == [2, -1]
+
+
+def test_the_overview_counts_labels_of_tasks_of_every_kind(client: Any, project: Project) -> None:
+    project.add_task("Tags", ["a", "b", "c"], kind="multi")
+    project.annotate("Tags", 4, ["c", "b"])
+    project.annotate("Tags", 5, [])
+    yes = np.zeros((90, 3), dtype=bool)
+    yes[5, 1:] = True
+    project.save_weak("Tags", yes, np.where(yes, [0.0, 0.9, 0.6], 0.0), model="majority")
+    found = client.get("/api/overview", params={"task": "Tags"}).json()
+    assert (found["n_manual"], found["manual"], found["n_weak"], found["weak"]) == (2, [0, 1, 1], 1, [0, 1, 1])
+    assert [sum(each) for each in found["bins"]] == [0, 1, 1]
+    project.annotate_span("Words", 6, 0, 3, "World")
+    found = client.get("/api/overview", params={"task": "Words"}).json()
+    assert (found["n_manual"], found["manual"], found["n_weak"]) == (1, [0, 0, 1], 0)
+
+
+def test_a_threshold_that_cannot_be_is_told_as_none(client: Any, project: Project) -> None:
+    project.embed("lsa:8")
+    names = project.task("Topic").names
+    for record in range(4):
+        project.annotate("Topic", record, names[record % 3])
+    project.supervise("Topic", model="majority")
+    found = client.get("/api/threshold", params={"task": "Topic", "precision": 1.0})
+    assert found.status_code == 200
+    assert found.json()["confidence"] is None
+
+
+def test_the_page_of_the_export_shows_the_first_records(client: Any, project: Project) -> None:
+    project.delete_records([0, 1])
+    page = client.get("/export").text
+    assert page.count("<tr>") == 4  # a heading and three
+    assert all(project.record(number).values["headline"] in page for number in (2, 3, 4))
+
+
+def test_a_map_is_made_anew_when_the_vectors_are(project: Project) -> None:
+    project.embed("lsa:8")
+    before = project.map_points()
+    before[:] = 0  # what a caller does with it is the caller's
+    assert np.abs(project.map_points()).sum() > 0
+    project.embed("lsa:4")
+    assert np.array_equal(project.map_points(), project.map_points())
+    one = project.map_points()
+    project.set_vectors(np.random.default_rng(0).standard_normal((90, 5)), name="by chance")
+    assert not np.array_equal(project.map_points(), one)
 
 
 def test_the_export_is_a_file_with_refinerys_columns(client: Any, project: Project) -> None:

@@ -27,13 +27,14 @@ def info(project: Opened) -> dict[str, Any]:
         "key": None if settings.key is None else list(settings.key),
         "attributes": dict(settings.attributes),
         "vectors": described,
-        "tasks": [_of_task(project, each) for each in tasks(project)],
+        "tasks": [of_task(project, each) for each in tasks(project)],
         "slices": [name for (name,) in project.database.rows("SELECT name FROM slice ORDER BY name")],
         "n_comments": int(project.database.value("SELECT count(*) FROM comment")),
     }
 
 
-def _of_task(project: Opened, about: Task) -> dict[str, Any]:
+def of_task(project: Opened, about: Task) -> dict[str, Any]:
+    """How far a task of any kind is labelled: by hand, a record each; weakly, a span each where it is of spans."""
     said = dict(
         project.database.rows("SELECT label_id, count(*) FROM manual WHERE task_id = ? GROUP BY label_id", (about.id,))
     )

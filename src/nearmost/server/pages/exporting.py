@@ -14,12 +14,16 @@ from starlette.background import BackgroundTask
 from nearmost.server.shown import Shown
 
 router = APIRouter()
+SHOWN = 3
+"""Records that the page shows as they will come out."""
 
 
 @router.get("/export")
 def export(request: Request, shown: Shown) -> HTMLResponse:
     """The page."""
-    return shown.page(request, "export.html", "export", rows=shown.project.export(None, query="")[:3])
+    first = shown.project.browse("", limit=SHOWN).ids
+    rows = shown.project.export(None, query=f"id<={first[-1]}") if first else []
+    return shown.page(request, "export.html", "export", rows=rows)
 
 
 @router.get("/export/file")

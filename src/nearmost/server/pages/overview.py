@@ -8,6 +8,9 @@ import numpy as np
 from fastapi import APIRouter, Body, Request
 from fastapi.responses import HTMLResponse, Response
 
+from nearmost.label.browsing.summary import of_task
+from nearmost.label.votes.columns import label_numbers
+from nearmost.label.votes.weak import weak_cells
 from nearmost.server.shown import Shown, stylesheet
 
 router = APIRouter()
@@ -30,12 +33,13 @@ def colours(shown: Shown, task: str | None = None) -> Response:
 def standing(shown: Shown, task: str) -> dict[str, Any]:
     """Counts by label, the histogram of confidence, the last supervision beside labels by hand alone."""
     project, about = shown.project, shown.project.task(task)
-    manual = project.manual(task) if about.kind == "class" else np.empty(0, np.int64)
-    counted = np.bincount(manual[manual >= 0], minlength=len(about.labels))
+    counted = of_task(project, about)
     facts: dict[str, Any] = {
         "n_records": project.n_records,
-        "manual": counted.tolist(),
-        "weak": [0] * len(about.labels),
+        "n_manual": counted["n_manual"],
+        "n_weak": counted["n_weak"],
+        "manual": list(counted["manual"].values()),
+        "weak": list(counted["weak"].values()),
         "runs": [{"model": run.model, "n_labelled": run.n_labelled, "metrics": run.metrics, "created": run.created}
                  for run in project.weak_runs(task, 5)],
         "heuristics": [{"name": each.name, "stale": each.stale, "enabled": each.enabled}
@@ -44,10 +48,9 @@ def standing(shown: Shown, task: str) -> dict[str, Any]:
         "history": [{"when": event.created, "what": str(event), "undone": event.undone}
                     for event in project.history(12)],
     }  # fmt: skip
-    if about.kind == "class" and facts["runs"]:
-        weak = project.weak(task)
-        labels, sure = np.asarray(weak.labels), np.asarray(weak.confidence)
-        facts["weak"] = np.bincount(labels[labels >= 0], minlength=len(about.labels)).tolist()
+    if facts["runs"]:
+        rows = weak_cells(project, about)
+        labels, sure = label_numbers(rows, about), rows["confidence"]
         facts["bins"] = [
             np.histogram(sure[labels == label], bins=BINS, range=(0, 1))[0].tolist()
             for label in range(len(about.labels))

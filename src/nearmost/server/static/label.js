@@ -8,6 +8,7 @@ let queue = [];
 let at = 0;
 let chosen = task.labels.length ? 0 : null; // for spans: the label that a selection gets
 const done = new Set();
+let word = [-1, -1]; // for spans: the first and last word that the keyboard has selected
 
 const fill = tried(async () => {
   const named = asked.get("ids");
@@ -29,6 +30,7 @@ function show() {
     by("answers").replaceChildren();
     return;
   }
+  if (by("record").dataset.record !== String(card.id)) word = [-1, -1];
   by("record").dataset.record = card.id;
   by("record").replaceChildren(Object.values(card.values).map(String).includes(card.key) ? "" : el("p", { class: "quiet" }, card.key), values(card), standing(card, { votes: !by("hide").checked }));
   answers(card);
@@ -43,7 +45,7 @@ function answers(card) {
   const given = new Set(card.manual.map((mark) => mark.label));
   by("answers").replaceChildren(
     ...task.labels.map((label, number) =>
-      el("button", { type: "button", class: `answer l${number}`, "aria-pressed": task.kind === "span" ? number === chosen : given.has(number), onclick: () => answer(number) }, label.name, " ", el("kbd", {}, label.hotkey)),
+      el("button", { type: "button", class: `answer l${number}`, "aria-pressed": task.kind === "span" ? number === chosen : given.has(number), onclick: () => answer(number) }, label.name, label.hotkey ? " " : null, label.hotkey ? el("kbd", {}, label.hotkey) : null),
     ),
   );
 }
@@ -81,6 +83,25 @@ function selectionOffsets() {
   return length - left - right > 0 ? { start: start + left, end: start + length - right } : null;
 }
 
+/** Selects a word of the task's attribute with the keyboard: the next or the one before, or as many as are wanted. */
+function selectWord(by_, longer = false) {
+  const box = by("record").querySelector("dd.own");
+  if (!box) return;
+  const words = [...box.textContent.matchAll(/[\p{L}\p{M}\p{N}_]+(?:['’.-][\p{L}\p{M}\p{N}_]+)*/gu)].map((found) => [found.index, found.index + found[0].length]);
+  if (!words.length) return;
+  if (longer) word[1] = Math.min(words.length - 1, Math.max(word[0], word[1] + by_));
+  else word = Array(2).fill(Math.min(words.length - 1, Math.max(0, word[0] < 0 ? 0 : (by_ > 0 ? word[1] : word[0]) + by_)));
+  word = word.map((each) => Math.max(0, each));
+  const range = document.createRange(), walker = document.createTreeWalker(box, NodeFilter.SHOW_TEXT);
+  const [start, end] = [words[word[0]][0], words[word[1]][1]];
+  for (let at = 0, node; (node = walker.nextNode()); at += node.data.length) {
+    if (start >= at && start < at + node.data.length) range.setStart(node, start - at);
+    if (end > at && end <= at + node.data.length) range.setEnd(node, end - at);
+  }
+  getSelection().removeAllRanges();
+  getSelection().addRange(range);
+}
+
 const mark = tried(async (card) => {
   const place = selectionOffsets();
   if (!place || chosen === null) return;
@@ -105,12 +126,14 @@ const clear = tried(async () => {
   done.delete(card.id);
   show();
 });
+const said = (card) => JSON.stringify([card.judged, card.manual]);
 const undo = tried(async () => {
   say(`undone: ${(await tell("/api/undo")).undone}`);
-  const ids = queue.map((card) => card.id);
+  const before = queue.map(said), ids = queue.map((card) => card.id);
   if (ids.length) queue = (await ask("/api/records", { ids: ids.join(","), limit: 500 })).records;
-  const changed = Math.max(0, at - 1);
-  if (!queue[changed]?.manual.length) (done.delete(queue[changed]?.id), (at = changed));
+  const changed = queue.findIndex((card, number) => said(card) !== before[number]); // to where it was
+  if (changed >= 0) at = changed;
+  if (changed >= 0 && !queue[changed].judged) done.delete(queue[changed].id);
   show();
 });
 const similar = tried(async () => {
@@ -143,6 +166,12 @@ key("u", "undo", undo);
 key("v", "hide or show votes", () => by("hide").click());
 key("m", "similar ones", similar);
 key("c", "comment", comment);
+if (task.kind === "span") {
+  key("ArrowRight", "select the next word", () => selectWord(1));
+  key("ArrowLeft", "select the word before", () => selectWord(-1));
+  key("Shift+ArrowRight", "select one word more", () => selectWord(1, true));
+  key("Shift+ArrowLeft", "select one word less", () => selectWord(-1, true));
+}
 task.labels.forEach((label, number) => label.hotkey && key(label.hotkey, label.name, () => answer(number))); // these win
 if (asked.get("query") != null) {
   by("by").value = "query";

@@ -1,6 +1,6 @@
 // Map: all records as points; a click shows a record and its true neighbours, a lasso labels or makes a rule.
 
-import { ask, by, el, goTo, key, ready, say, task, tell, tried } from "/static/page.js";
+import { ask, by, el, goTo, key, ready, say, sent, task, tell, tried } from "/static/page.js";
 import { Plane } from "/static/plane.js";
 import { item, pill } from "/static/record.js";
 
@@ -9,7 +9,7 @@ let plane, manual, weak, chosen = [], polygon = [];
 const hidden = new Set();
 
 const bytes = async (path) => {
-  const response = await fetch(`${path}?${new URLSearchParams({ task: task.name })}`);
+  const response = await sent(`${path}?${new URLSearchParams({ task: task.name })}`);
   if (!response.ok) throw new Error((await response.json()).error);
   return response.arrayBuffer();
 };
@@ -17,7 +17,7 @@ const rgb = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2),
 
 async function load() {
   const [points, labels] = await Promise.all([bytes("/api/map/points"), bytes("/api/map/labels")]);
-  const both = new Int8Array(labels);
+  const both = new Int16Array(labels);
   manual = both.filter((_, at) => at % 2 === 0);
   weak = both.filter((_, at) => at % 2 === 1);
   plane = new Plane(stage, new Float32Array(points));
@@ -80,7 +80,7 @@ const lassoed = tried(async () => {
   const label = tried(async (name) => {
     const { labelled } = await tell("/api/annotate/many", { records: chosen, label: name });
     say(`${labelled} labelled ${name}`);
-    const both = new Int8Array(await bytes("/api/map/labels"));
+    const both = new Int16Array(await bytes("/api/map/labels"));
     manual = both.filter((_, at) => at % 2 === 0);
     close();
   });

@@ -16,11 +16,12 @@ async function load() {
   by("history").replaceChildren(
     ...standing.history.map((event) => el("li", { class: event.undone ? "undone" : "" }, el("time", {}, event.when.slice(0, 16).replace("T", " ")), ` ${event.what}`)),
   );
-  if (standing.runs.length) confusion(await ask("/api/confusion"));
+  if (task.kind !== "class") by("confusion").replaceChildren(el("p", { class: "quiet" }, "For tasks of one label a record."));
+  else if (standing.runs.length) confusion(await ask("/api/confusion"));
 }
 
 function counts() {
-  const manual = standing.manual.reduce((a, b) => a + b, 0), weak = standing.weak.reduce((a, b) => a + b, 0);
+  const { n_manual: manual, n_weak: weak } = standing;
   by("counts").textContent = `${standing.n_records.toLocaleString("en")} records, ${manual.toLocaleString("en")} labelled by hand (${percent(manual / standing.n_records, 1)}), ${weak.toLocaleString("en")} with a weak label (${percent(weak / standing.n_records, 1)})`;
   const most = Math.max(1, ...standing.manual, ...standing.weak);
   const bar = (number, count, weak) => {
@@ -92,8 +93,11 @@ function moveTo(value) {
   if (!bins) return;
   const n = bins[0].length;
   const kept = bins.reduce((sum, label) => sum + label.reduce((part, count, at) => part + ((at + 0.5) / n >= threshold ? count : 0), 0), 0);
+  const what = { class: "records", multi: "labels", span: "spans" }[task.kind], all = standing.weak.reduce((a, b) => a + b, 0);
+  const share = kept / (task.kind === "class" ? standing.n_records : all);
+  by("histogram").setAttribute("aria-valuenow", threshold.toFixed(2));
   by("kept").replaceChildren(
-    `confidence ≥ ${threshold.toFixed(2)} keeps ${kept.toLocaleString("en")} records (${percent(kept / standing.n_records)}) · `,
+    `confidence ≥ ${threshold.toFixed(2)} keeps ${kept.toLocaleString("en")} ${what} (${percent(share)}) · `,
     el("a", { href: `/browse?${new URLSearchParams({ task: task.name, query: `conf>=${threshold.toFixed(2)}` })}` }, "look at them"),
     " · ",
     el("a", { href: `/browse?${new URLSearchParams({ task: task.name, query: `conf<${threshold.toFixed(2)}` })}` }, "at the others"),
@@ -116,7 +120,7 @@ by("histogram").addEventListener("keydown", (event) => {
 
 function confusion({ labels, counts, cells }) {
   const most = Math.max(1, ...counts.flat());
-  const head = el("tr", {}, el("th"), ...labels.map((name) => el("th", {}, name)));
+  const head = el("tr", {}, el("td"), ...labels.map((name) => el("th", {}, name)));
   const body = counts.map((row, manual) =>
     el("tr", {}, el("th", {}, labels[manual]), ...row.map((count, weak) => {
       const shade = count ? Math.min(9, Math.ceil((9 * count) / most)) : 0;
@@ -125,7 +129,7 @@ function confusion({ labels, counts, cells }) {
       return el("td", { class: `cell s${shade} ${manual === weak ? "right" : "wrong"}` }, count ? el("button", { type: "button", title: `labelled ${labels[manual]}, weak label ${labels[weak]}: show them`, onclick: show }, String(count)) : "0");
     })),
   );
-  by("confusion").replaceChildren(el("table", { class: "confusion" }, el("thead", {}, head), el("tbody", {}, ...body)));
+  by("confusion").replaceChildren(el("div", { class: "scroll", tabindex: 0 }, el("table", { class: "confusion" }, el("thead", {}, head), el("tbody", {}, ...body))));
 }
 
 const supervise = tried(async () => {
@@ -140,8 +144,10 @@ const undo = tried(async () => {
 });
 by("supervise").addEventListener("click", supervise);
 by("undo").addEventListener("click", undo);
+by("pick").parentElement.hidden = task.kind !== "class"; // a threshold is picked by the labels of records
 by("pick").addEventListener("click", tried(async () => {
   const found = await ask("/api/threshold", { precision: by("wanted").value });
+  if (found.confidence == null) return void (by("threshold").textContent = `no confidence is enough for ${by("wanted").value}, as far as the labels by hand can tell; label some more`);
   moveTo(found.confidence);
   by("threshold").textContent = `≥ ${found.confidence.toFixed(3)}: right ${percent(found.precision, 1)} of the time (${percent(found.interval[0])} to ${percent(found.interval[1])}, ${found.judged} judged), ${found.kept.toLocaleString("en")} kept`;
 }));

@@ -16,23 +16,39 @@ export function el(name, attributes = {}, ...children) {
   return made;
 }
 
+const SILENT = "the server does not answer; is it still running?";
+
 export const by = (id) => document.getElementById(id);
 
 /** Asks the server; throws with its words where it refuses. */
 export async function ask(path, parameters = {}) {
   const filled = Object.entries({ task: task?.name, ...parameters }).filter(([, value]) => value != null);
-  return answer(await fetch(`${path}?${new URLSearchParams(filled)}`));
+  return answer(await sent(`${path}?${new URLSearchParams(filled)}`));
 }
 
 export async function tell(path, body = {}) {
   const headers = { "content-type": "application/json" };
-  return answer(await fetch(path, { method: "POST", headers, body: JSON.stringify({ task: task?.name, ...body }) }));
+  return answer(await sent(path, { method: "POST", headers, body: JSON.stringify({ task: task?.name, ...body }) }));
 }
 
+/** The server's response; throws where there is no server any more. */
+export async function sent(path, how = {}) {
+  return fetch(path, how).catch(() => {
+    throw new Error(SILENT);
+  });
+}
+
+/** What a response holds; throws with the server's own words where it refuses, be they JSON or a line of text. */
 async function answer(response) {
-  const found = await response.json().catch(() => ({ error: `the server answered ${response.status}` }));
-  if (!response.ok) throw new Error(found.error ?? JSON.stringify(found.detail ?? found));
-  return found;
+  const text = await response.text();
+  try {
+    const found = JSON.parse(text);
+    if (response.ok) return found;
+    const wrong = (found.detail ?? []).map(({ loc, msg }) => `${loc.at(-1)}: ${msg}`).join("; ");
+    throw new Error(found.error ?? (wrong || `the server answered ${response.status}`));
+  } catch (error) {
+    throw error instanceof SyntaxError ? new Error(text.trim() || `the server answered ${response.status}`) : error;
+  }
 }
 
 /** A short message at the edge of the page. */
@@ -72,7 +88,7 @@ export function follow(job, progress) {
       if (message.state === "done") (end(), resolve(message.result));
       if (message.state === "failed") (end(), reject(new Error(message.error)));
     };
-    events.onerror = () => (end(), reject(new Error("the server does not answer; is it still running?")));
+    events.onerror = () => (end(), reject(new Error(SILENT)));
   });
 }
 
@@ -100,7 +116,7 @@ document.addEventListener("keydown", (event) => {
     leading = false;
     if (pages[event.key]) return void goTo(pages[event.key]);
   }
-  const found = keys.get(event.key);
+  const found = (event.shiftKey && keys.get(`Shift+${event.key}`)) || keys.get(event.key);
   if (event.key === "g" && !found) return void (leading = true);
   if (event.key === "?") return void showKeys();
   if (found) {
@@ -126,4 +142,4 @@ by("task")?.addEventListener("change", (event) => {
 export function ready() {
   document.body.dataset.ready = "";
 }
-if (["export", ""].includes(document.body.dataset.page)) ready();
+if (!task || ["export", ""].includes(document.body.dataset.page)) ready();

@@ -2,7 +2,7 @@
 
 import { by, el, facts, task } from "/static/page.js";
 
-export const percent = (share, digits = 0) => (share == null ? "–" : `${(100 * share).toFixed(digits)}\u00a0%`);
+export const percent = (share, digits = 0) => (share == null || Number.isNaN(share) ? "–" : `${(100 * share).toFixed(digits)}\u00a0%`);
 
 /** A label as a pill. */
 export function pill(number, extra = "", title = "") {
@@ -31,7 +31,7 @@ export function values(card) {
     const own = name === task.attribute;
     const spans = [...card.weak.map((mark) => ({ ...mark, weak: true })), ...card.manual].filter((mark) => mark.start >= 0);
     const shown = own && spans.length ? marked(String(value), card.manual.some((m) => m.start >= 0) ? card.manual : spans) : [String(value ?? "")];
-    list.append(el("dt", {}, name), el("dd", { class: own ? "own" : "", "data-attribute": name }, ...shown));
+    list.append(el("dt", {}, name), el("dd", { class: own ? "own" : "", dir: "auto", "data-attribute": name }, ...shown));
   }
   return list;
 }
