@@ -34,7 +34,7 @@ def test_a_record_is_labelled_found_and_taken_back(folder, capsys):
     found = json.loads(out)
     assert (status, found["total"], [each["key"] for each in found["records"]]) == (0, 2, ["3", "2"])
     assert run(capsys, "browse", folder, "label:Sports", "--save", "done")[1].splitlines() == [
-        "key  text", "1    Cup final goes on", "1 of 1 records",
+        "key  label   text", "1    Sports  Cup final goes on", "1 of 1 records",
     ]  # fmt: skip
     assert "1 by hand" in run(capsys, "info", folder)[1]
     run(capsys, "undo", folder)
@@ -197,6 +197,17 @@ def test_a_sheet_is_written_filled_in_and_taken_back_and_a_list_votes(folder, tm
         (["similar", "{}"], 2, "KEY, or --text"),
         (["init", "x", "--task", "T"], 2, "go together"),
         (["init", "{}"], 1, "is there already"),
+        (["init", "x", "--task", "T"], 2, "See nearmost label init --help"),
+        (["import", "{}", "x.zip"], 1, "a project of its own"),
+        (["snapshot", "{}", "x.txt"], 1, "a snapshot is a .zip"),
+        (["snapshot", "{}", "nowhere/x.zip"], 1, "nowhere/x.zip: there is no folder nowhere"),
+        (["export", "{}", "nowhere/x.csv"], 1, "nowhere/x.csv: there is no folder nowhere"),
+        (["browse", "{}", "-n", "-3"], 1, "-3 records"),
+        (["queue", "{}", "-n", "-3"], 1, "n is -3"),
+        (["history", "{}", "-n", "-3"], 1, "n is -3"),
+        (["task", "{}", "Topic", "World"], 1, "has a label 'World' already"),
+        (["annotate", "{}", "Topic", "1,2", "Sports"], 1, "keys are like '1'"),
+        (["terms", "{}", "x", "--add", "y", "--label", "Nope"], 1, "no label 'Nope'"),
         (["browse", "{}", "--static"], 2, "goes with --save"),
         (["brows", "{}"], 2, 'Did you mean "browse"'),
     ],
@@ -206,6 +217,43 @@ def test_what_is_wrong_is_told_on_one_line(folder, capsys, arguments, status, me
     assert (found, out) == (status, "")
     assert message in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--task", "T", "--labels", "A,A"], ["--key", ""], ["--task", "", "--labels", "A"]]
+)
+def test_a_project_that_could_not_be_made_as_asked_for_is_not_there(tmp_path, capsys, arguments):
+    assert run(capsys, "init", str(tmp_path / "new"), *arguments)[0] == 1
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "empty").mkdir()
+    assert run(capsys, "init", str(tmp_path / "empty"), *arguments)[0] == 1
+    assert list((tmp_path / "empty").iterdir()) == []
+
+
+def test_labels_are_shown_beside_the_records_of_the_task_that_the_line_names(folder, capsys):
+    run(capsys, "task", folder, "Tags", "a,b", "--kind", "multi")
+    run(capsys, "annotate", folder, "Tags", "2", "b,a")
+    out = run(capsys, "browse", folder, "task:Tags oil")[1].splitlines()
+    assert out == ["key  label  text", "2    a, b   Oil rises", "3           Oil falls", "2 of 2 records"]
+    found = json.loads(run(capsys, "browse", folder, "task:Tags oil", "--json")[1])["records"]
+    assert [each["labels"] for each in found] == [{"manual": ["a", "b"], "weak": []}, {"manual": [], "weak": []}]
+
+
+def test_letters_that_join_others_are_shown(tmp_path, capsys):
+    family, persian = "\N{WOMAN}\N{ZERO WIDTH JOINER}\N{GIRL}", "می\N{ZERO WIDTH NON-JOINER}روم"
+    (tmp_path / "rows.csv").write_text(f"id,paper,title\n1,x,{family} {persian}\n2,x,a\u202eb\n", encoding="utf-8")
+    where = str(tmp_path / "news")
+    run(capsys, "init", where, "--key", "paper,id")
+    run(capsys, "import", where, str(tmp_path / "rows.csv"))
+    out = run(capsys, "browse", where)[1]
+    assert out.splitlines()[1] == f"x/1  {family} {persian}"  # and not what is part of the key
+    assert "\u202e" not in out
+
+
+def test_a_table_without_rows_keeps_its_heading(folder, tmp_path, capsys):
+    run(capsys, "export", folder, str(tmp_path / "none.csv"), "--query", "key:none")
+    heading = (tmp_path / "none.csv").read_text(encoding="utf-8").splitlines()
+    assert heading == ["id,title,year,__Topic__MANUAL,__Topic__WEAK_SUPERVISION,__Topic__WEAK_SUPERVISION__confidence"]
 
 
 def test_help_names_every_verb(capsys):

@@ -44,6 +44,14 @@ def test_columns_and_values_are_those_of_refinery(labelled):
     assert [row["__Tone__MANUAL"] for row in rows] == [None, None, ["good", "odd"], [], None, None]
 
 
+def test_votes_have_the_columns_that_refinery_gives_them(labelled):
+    labelled.add_heuristic("Topic", "oil_words", "def oil_words(record):\n    pass\n")
+    labelled.save_votes("Topic", "oil_words", "1", [(1, "Business", 1.0), (3, "Business", 1.0)])
+    rows = labelled.export(task="Topic", votes=True)
+    assert list(rows[0])[-1] == "__Topic__INFORMATION_SOURCE__oil_words"
+    assert [row["__Topic__INFORMATION_SOURCE__oil_words"] for row in rows[:4]] == [None, "Business", None, "Business"]
+
+
 def test_spans_may_be_told_token_by_token(labelled):
     rows = labelled.export(task="Marks", spans="tokens")
     assert rows[0]["title__Marks__MANUAL"] == ["OUTSIDE", "B-Sports", "OUTSIDE", "OUTSIDE", "OUTSIDE", "OUTSIDE"]

@@ -89,3 +89,9 @@ def test_only_this_machine_is_served() -> None:
     for host in ("0.0.0.0", "192.168.1.4", "example.org"):
         with pytest.raises(InputError, match="this machine alone"):
             serve(lambda guard: None, host=host, ready=None)  # type: ignore[arg-type,return-value]
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 99999999])
+def test_a_port_that_cannot_be_is_refused(port: int) -> None:
+    with pytest.raises(InputError, match=f"port is {port}"):
+        serve(lambda guard: pytest.fail("nothing is to be served"), port=port, ready=None)

@@ -93,7 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = command(*bound.args, **bound.kwargs)
         sys.stdout.flush()
     except CycloptsError as error:
-        report(f"{error} See {' '.join(['nearmost', *(error.command_chain or ())])} --help.")
+        chain = error.command_chain or app.parse_commands(given)[0]
+        report(f"{error} See {' '.join(['nearmost', *chain])} --help.")
         return 2
     except KeyboardInterrupt:
         report("interrupted")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
@@ -12,6 +13,7 @@ from nearmost.cli.encoder import kept_encoder
 from nearmost.cli.options import Cache, Json, Threads
 from nearmost.cli.output import print_facts, print_json
 from nearmost.cli.steps import step
+from nearmost.errors import InputError, NearmostError
 
 if TYPE_CHECKING:
     from nearmost.label import Project
@@ -75,9 +77,17 @@ def init(
 
     if (task is None) != (labels is None):
         raise CycloptsError(msg="--task NAME and --labels A,B,... go together.")
+    there = Path(folder).exists()
     with Project.create(folder, name=name, key=None if key is None else key.split(","), seed=seed) as made:
-        if task is not None and labels is not None:
-            made.add_task(task, _names(labels))
+        try:
+            if task is not None and labels is not None:
+                made.add_task(task, _names(labels))
+        except NearmostError:  # a project without the task that was asked for would only be in the way
+            made.close()
+            rmtree(folder)
+            if there:
+                Path(folder).mkdir()
+            raise
         _tell(made, as_json)
 
 
@@ -101,7 +111,12 @@ def import_(
     """
     from nearmost.label import Project
 
-    if len(source) == 1 and source[0].lower().endswith(".zip") and not (Path(folder) / "project.toml").exists():
+    zipped = [each for each in source if each.lower().endswith(".zip")]
+    if zipped and (len(source) > 1 or (Path(folder) / "project.toml").exists()):
+        raise InputError(
+            f"{zipped[0]}: a snapshot is a project of its own; name a folder that is not there yet, for it"
+        )
+    if zipped:
         with Project.from_snapshot(source[0], folder) as made:
             _tell(made, as_json)
         return
@@ -199,6 +214,8 @@ def snapshot(
     """Write all of a project to one zip, from which import makes it again."""
     from nearmost.label import Project
 
+    if not output.lower().endswith(".zip"):
+        raise InputError(f"{output}: a snapshot is a .zip, and import knows it by that name")
     with Project.open(folder) as project:
         project.snapshot(output)
     if as_json:

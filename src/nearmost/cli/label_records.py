@@ -67,7 +67,7 @@ def browse(
         page = project.browse(query, task=task, order=order, offset=offset, limit=n)
         if save is not None:
             project.save_slice(save, query, static=static, task=task)
-        _show(project, [(number, None) for number in page.ids], page.total, as_json)
+        _show(project, [(number, None) for number in page.ids], page.total, as_json, page.task)
 
 
 def annotate(
@@ -162,21 +162,44 @@ def similar(
         _show(project, [*found], len(found), as_json)
 
 
-def _show(project: Project, found: list[tuple[int, float | None]], total: int, as_json: bool) -> None:
+def _show(
+    project: Project, found: list[tuple[int, float | None]], total: int, as_json: bool, task: str | None = None
+) -> None:
     records = project.records(number for number, _ in found)
-    texts = [name for name, kind in project.attributes.items() if kind == "text" and [name] != project.key]
+    texts = [name for name, kind in project.attributes.items() if kind == "text" and name not in (project.key or [])]
     shown: list[dict[str, Any]] = [
         {"key": record.key, "score": score, "text": ". ".join(str(record.values.get(name) or "") for name in texts)}
         for record, (_, score) in zip(records, found, strict=True)
     ]
+    said = _said(project, [number for number, _ in found], task)
     if as_json:
         values = [
-            {"key": one["key"], "score": one["score"], **record.values}
-            for one, record in zip(shown, records, strict=True)
+            {"key": one["key"], "score": one["score"], "labels": labels, **record.values}
+            for one, labels, record in zip(shown, said, records, strict=True)
         ]
         print_json({"total": total, "records": values})
     elif shown and shown[0]["score"] is not None:
         print_neighbors(None, [{**one, "rank": rank} for rank, one in enumerate(shown, 1)])
     else:
-        print_table(["key", "text"], [[one["key"], one["text"]] for one in shown])
+        columns = {
+            "label": [", ".join(each["manual"]) for each in said],
+            "weak": [", ".join(f"{one['label']} {one['confidence']:.2f}" for one in each["weak"]) for each in said],
+        }
+        known = {name: column for name, column in columns.items() if any(column)}
+        rows = [[one["key"], *cells, one["text"]] for one, *cells in zip(shown, *known.values(), strict=True)]
+        print_table(["key", *known, "text"], rows)
         print(f"{len(shown):,} of {total:,} records")
+
+
+def _said(project: Project, ids: list[int], task: str | None) -> list[dict[str, list[Any]]]:
+    """Of each record its labels by hand, and the weak ones with how sure they are."""
+    if not project.tasks:
+        return [{"manual": [], "weak": []} for _ in ids]
+    names = project.task(task).names
+    return [
+        {
+            "manual": [names[number] for number in dict.fromkeys(mark.label for mark in card.manual)],
+            "weak": [{"label": names[mark.label], "confidence": mark.confidence} for mark in card.weak],
+        }
+        for card in project.cards(ids, task)
+    ]

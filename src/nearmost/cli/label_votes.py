@@ -144,6 +144,8 @@ def run(
             for each in reports
         ]
         print_table(["task", "heuristic", "status", "votes", "seconds", "error"], rows)
+        if not reports:
+            note("nothing is stale" if stale else "no heuristics yet; see nearmost label terms and heuristics --add")
         for each in reports:
             if each.record is not None or each.traceback:
                 note(f"{each.heuristic} at record {each.record}:\n{each.traceback.rstrip()}")
@@ -170,14 +172,13 @@ def preview(
 
     with Project.open(folder) as project:
         found = project.preview(project.task(task).name, name, n, on=on)
-        texts = [
-            " ".join(str(value) for value in one.record.values.values() if isinstance(value, str)) for one in found
-        ]
+        texts = project.texts()
+        read = [texts[one.record.id] for one in found]
     said = [", ".join(vote[0] for vote in one.votes) or one.error or "" for one in found]
     if as_json:
         print_json([{"key": one.record.key, "votes": one.votes, "error": one.error} for one in found])
     else:
-        rows = [[one.record.key, vote, text] for one, vote, text in zip(found, said, texts, strict=True)]
+        rows = [[one.record.key, vote, text] for one, vote, text in zip(found, said, read, strict=True)]
         print_table(["key", "vote", "text"], rows)
 
 
@@ -239,10 +240,12 @@ def terms(
 
 def _vote(project: Project, task: str, name: str, label: str) -> None:
     """A heuristic of the list's name that votes for the label, unless it is there already."""
+    project.task(task).label(label)
     there = next((each for each in project.heuristics(task) if each.name == name), None)
     if there is None:
         project.add_heuristic(task, name, {"kind": "lookup", "list": name, "label": label})
         return
     held = tomllib.loads(project.source(task, name)) if there.kind == "lookup" else {}
     if (held.get("list"), held.get("label")) != (name, label):
-        raise CycloptsError(msg=f"there is a heuristic {name} of {task} already, and it says something else.")
+        says = f"it stands for {held['label']}" if held.get("list") == name else f"it is of kind {there.kind}"
+        raise CycloptsError(msg=f"there is a heuristic {name} of {task} already, and {says}; rename the list.")

@@ -126,6 +126,8 @@ def threshold(
     with Project.open(folder) as project:
         found = project.threshold(task, precision, label=label)
     none = found.confidence == float("inf")
+    if found.precision < precision:
+        note("less of those judged is right, but the confidence of the model, which is calibrated, speaks for the rest")
     if as_json:
         print_json(
             {"confidence": None if none else found.confidence, "precision": None if none else found.precision,

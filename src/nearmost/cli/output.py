@@ -16,11 +16,16 @@ if TYPE_CHECKING:
 WIDTH = 100
 """Columns where the output is no terminal and COLUMNS is not set."""
 TEXT_LINES = 3
+JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
+"""Part of how Persian and families of emoji are written, and harmless."""
 
 
 def printable(text: str) -> str:
     """The text as one line that a terminal shows and does not obey: no line ends, no control characters."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in " ".join(text.split()))
+    line = " ".join(text.split())
+    return "".join(
+        letter if letter.isprintable() or letter in JOINERS else "\N{REPLACEMENT CHARACTER}" for letter in line
+    )
 
 
 def print_json(document: Any) -> None:

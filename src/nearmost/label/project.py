@@ -67,10 +67,12 @@ class Project:
         path = Path(folder)
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise InputError(f"{path}: is there already; a new project wants an empty folder or a new one")
+        wanted = None if key is None else (key,) if isinstance(key, str) else tuple(key)
+        if wanted is not None and not all(wanted):
+            raise InputError(f"key is {key!r}; it must name attributes that tell records apart")
         path.mkdir(parents=True, exist_ok=True)
         for part in ("heuristics", "lookups"):
             (path / part).mkdir()
-        wanted = None if key is None else (key,) if isinstance(key, str) else tuple(key)
         Settings(name or path.resolve().name, wanted, seed=seed).write(path / _settings.FILE)
         return cls(path, new=True)
 

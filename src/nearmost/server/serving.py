@@ -22,6 +22,8 @@ def serve(
             f"host is {host!r}; the pages run code and are for this machine alone: take 127.0.0.1, and a tunnel "
             "(ssh -L) from elsewhere"
         )
+    if not 0 <= port < 1 << 16:
+        raise InputError(f"port is {port}; it must be from 0, which takes a free one, to 65535")
     listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

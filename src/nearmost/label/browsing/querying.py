@@ -23,10 +23,11 @@ MANY = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some of the records that a query found, and how many it found."""
+    """Some of the records that a query found, how many it found, and the task that it was about."""
 
     ids: list[int]
     total: int
+    task: str | None = None
 
 
 def browse(
@@ -50,9 +51,11 @@ def browse(
 
     ``order`` is "id", "conf", "random", "relevance" or an attribute, with a minus for the greatest first.
     """
+    if offset < 0 or limit < 0:
+        raise InputError(f"a page begins at {offset} and has {limit} records; neither may be below 0")
     held, about, text = _held(project, query, task)
     ids = _ordered(project, order, held, about, text)
-    return Page(ids[offset : offset + limit].tolist(), len(ids))
+    return Page(ids[offset : offset + limit].tolist(), len(ids), None if about is None else about.name)
 
 
 def matching(project: Opened, query: str, task: str | None = None) -> NDArray[np.int64]:

@@ -44,7 +44,7 @@ def export(
     ``...__WEAK_SUPERVISION__confidence``; ATTRIBUTE is empty where a task is about the whole record, as in
     ``__Topic__MANUAL``. Missing labels are None. The confidence is text with four decimals, as refinery writes it; of
     several labels both are lists. Spans are lists of {start, end, label}, or with ``spans="tokens"`` refinery's list of
-    B-, I- and OUTSIDE, a token each. ``votes=True`` adds ``...__HEURISTIC__NAME`` columns.
+    B-, I- and OUTSIDE, a token each. ``votes=True`` adds ``...__INFORMATION_SOURCE__NAME`` columns.
 
     ``query`` is a browse line. ``path`` writes the rows as .json, .jsonl, .csv or .parquet, whole or not at all; lists
     in .csv are JSON.
@@ -59,12 +59,14 @@ def export(
     ids = matching(project, query, about[0].name if about else None).tolist()
     held = records.records(project, ids)
     rows = [dict.fromkeys(project.settings.attributes) | record.values for record in held]
+    names: list[str] = []
     for each in about:
         for name, cells in _columns(project, each, held, votes, spans):
+            names.append(name)
             for number, row in zip(ids, rows, strict=True):
                 row[name] = cells.get(number)
     if path is not None:
-        write(Path(path), format, rows)
+        write(Path(path), format, rows, columns=[*project.settings.attributes, *names])
     return rows
 
 
@@ -99,7 +101,7 @@ def _columns(
         for who, *cell in zip(*(column.tolist() for column in columns), strict=True):
             by_name[who].append(cell)
         found += [
-            (f"{stem}HEURISTIC__{name}", _shown(about, by_name[who], held, spans))
+            (f"{stem}INFORMATION_SOURCE__{name}", _shown(about, by_name[who], held, spans))
             for who, name in enumerate(cast.names)
         ]
     return found
@@ -153,13 +155,15 @@ def _tagged(text: str, spans: list[dict[str, Any]]) -> list[str]:
     return tags
 
 
-def write(path: Path, format: str | None, rows: list[dict[str, Any]]) -> None:
-    """Writes rows to a file whose name tells its format, whole or not at all."""
+def write(path: Path, format: str | None, rows: list[dict[str, Any]], *, columns: Sequence[str] = ()) -> None:
+    """Writes rows to a file whose name tells its format, whole or not at all; ``columns`` head a table without rows."""
     kind = format or path.suffix.lower().lstrip(".")
     if kind not in FORMATS:
         raise InputError(
             f"{path}: the name does not tell the format; it must be one of {', '.join(FORMATS)}, or say format="
         )
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: there is no folder {path.parent}; make it first")
     beside = path.with_name(f"{path.name}.new")
     if kind == "parquet":
         _write_parquet(beside, rows)
@@ -172,7 +176,7 @@ def write(path: Path, format: str | None, rows: list[dict[str, Any]]) -> None:
                 stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
             else:
                 sheet = csv.writer(stream)
-                sheet.writerow(rows[0] if rows else [])
+                sheet.writerow(rows[0] if rows else columns)
                 sheet.writerows([_cell(value) for value in row.values()] for row in rows)
     os.replace(beside, path)
 

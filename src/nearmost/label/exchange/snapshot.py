@@ -71,6 +71,8 @@ FOLDERS = {"heuristics": (".py", ".toml", ".json"), "lookups": (".txt",)}
 def snapshot(project: Opened, path: str | os.PathLike[str]) -> None:
     """Writes everything of a project to a zip: settings, code, lists, tables as lines of JSON, and vectors."""
     target = Path(path)
+    if not target.parent.is_dir():
+        raise InputError(f"{target}: there is no folder {target.parent}; make it first")
     beside = target.with_name(f"{target.name}.new")
     database = project.database
     with database.reading(), zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:

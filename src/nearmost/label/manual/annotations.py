@@ -64,7 +64,7 @@ def annotate(
     about = task(project, task_name)
     names = [] if label is None else [label] if isinstance(label, str) else list(label)
     if about.kind == "span" and names:
-        raise InputError(f"task {about.name!r} labels spans; say where with project.annotate_span")
+        raise InputError(f"task {about.name!r} labels spans; say where with project.annotate_span, or --span 4:17")
     if about.kind == "class" and label is not None and len(names) != 1:
         raise InputError(f"task {about.name!r} wants one label, and got {len(names)}: {', '.join(names) or 'none'}")
     ids: list[int | None] = [about.label(name).id for name in dict.fromkeys(names)]
@@ -99,7 +99,7 @@ def annotate_span(
     """
     about = task(project, task_name)
     if about.kind != "span" or about.attribute is None:
-        raise InputError(f"task {about.name!r} labels whole records; use project.annotate")
+        raise InputError(f"task {about.name!r} labels whole records and takes no span; use project.annotate")
     number = record_id(project, record)
     text = str(_values(project, number).get(about.attribute) or "")
     if not 0 <= start < end <= len(text):

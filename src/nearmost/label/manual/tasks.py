@@ -92,7 +92,9 @@ def task(project: Opened, name: str | Task | None = None) -> Task:
         if name is None or each.name == name:
             return each
     if not found:
-        raise UnknownKeyError("the project has no task yet; add one with project.add_task(name, labels)")
+        raise UnknownKeyError(
+            "the project has no task yet; add one with project.add_task(name, labels) or nearmost label task"
+        )
     raise UnknownKeyError(f"there is no task {name!r}; the tasks are {', '.join(each.name for each in found)}")
 
 
@@ -135,6 +137,12 @@ def add_labels(project: Opened, name: str, labels: Iterable[str | Mapping[str, s
     """The task with these labels too, after those that it has."""
     spec = next((each for each in project.settings.tasks if each.name == task(project, name).name), None)
     assert spec is not None
+    labels = list(labels)
+    there = {each.name for each in spec.labels} & {
+        each if isinstance(each, str) else each.get("name") for each in labels
+    }
+    if there:
+        raise InputError(f"task {spec.name!r} has a label {min(there)!r} already; its names are unlike each other")
     have: list[Any] = [{"name": each.name, "colour": each.colour, "hotkey": each.hotkey} for each in spec.labels]
     more = TaskSpec(spec.name, spec.kind, spec.attribute, label_specs([*have, *labels]))
     project.save_settings(project.settings.with_task(more))

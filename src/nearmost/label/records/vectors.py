@@ -20,6 +20,7 @@ from nearmost.readers.selection import FIELD
 from nearmost.values import Vectors
 
 FILE = "vectors.nearmost"
+AGAIN = "call project.embed() or nearmost label embed again"
 Progress = Callable[[int, int], object]
 
 
@@ -64,7 +65,9 @@ def embed(
     template = template or settings.template or _template(project)
     made = texts(project, template)
     if not made:
-        raise InputError("the project has no records yet; bring them in with project.add_records")
+        raise InputError(
+            "the project has no records yet; bring them in with project.add_records or nearmost label import"
+        )
     digests = [blake2b(text.encode(), digest_size=8).digest() for text in made]
     before = None if refit or wanted.spec != settings.encoder else _found(project)
     known: dict[bytes, int] = {}
@@ -104,7 +107,9 @@ def index(project: Opened) -> Index:
     """The index of the records' vectors, mapped; row i is record i. Raises InputError before ``embed``."""
     found = _found(project)
     if found is None:
-        raise InputError("the project has no vectors yet; make them with project.embed(encoder)")
+        raise InputError(
+            "the project has no vectors yet; make them with project.embed(encoder) or nearmost label embed"
+        )
     return found
 
 
@@ -113,7 +118,7 @@ def vectors(project: Opened) -> NDArray[np.float32]:
     with index(project) as found:
         rows = found.vectors().rows
     if len(rows) != n_rows(project):
-        raise InputError(f"{n_rows(project) - len(rows):,} records have no vector yet; call project.embed() again")
+        raise InputError(f"{n_rows(project) - len(rows):,} records have no vector yet; {AGAIN}")
     return rows
 
 
@@ -138,6 +143,8 @@ def similar(
     """
     if sum(each is not None for each in (record, text, vector)) != 1:
         raise InputError("similar wants one of a record, text= and vector=")
+    if n < 0:
+        raise InputError(f"n is {n}; it must be 0 or more")
     gone = [number for (number,) in project.database.rows("SELECT id FROM record WHERE deleted")]
     with index(project) as found:
         n = min(n, len(found))
@@ -150,7 +157,7 @@ def similar(
         else:
             own = record_id(project, record)
             if own >= len(found):
-                raise InputError(f"record {own} has no vector yet; call project.embed() again")
+                raise InputError(f"record {own} has no vector yet; {AGAIN}")
             row = found.vector(found.keys[own])[None, :]
             both, scored = found.search(row, k=n, allow=within, deny=deny, leave_out=[own])
             ids, scores = both[0], scored[0]

@@ -25,7 +25,8 @@ class Event:
     undoable: bool
 
     def __str__(self) -> str:
-        about = ", ".join(f"{name} {value}" for name, value in self.what.items() if value is not None)
+        said = {name: ", ".join(map(str, each)) if isinstance(each, list) else each for name, each in self.what.items()}
+        about = ", ".join(f"{name} {value}" for name, value in said.items() if value is not None)
         return f"{self.action} {about}".strip()
 
 
@@ -53,6 +54,8 @@ def note(
 
 def history(project: Opened, n: int = 20) -> list[Event]:
     """The last n changes, the latest first."""
+    if n < 0:
+        raise InputError(f"n is {n}; it must be 0 or more")
     rows = project.database.rows(
         "SELECT id, created, author, action, what, undone, before IS NOT NULL FROM event ORDER BY id DESC LIMIT ?", (n,)
     )

@@ -42,11 +42,17 @@ def record_id(project: Opened, record: int | str) -> int:
     if found is None:
         n_records = n_rows(project)
         raise UnknownKeyError(
-            f"no record has the key {record!r}; the project has {n_records:,} records"
+            f"no record has the key {record!r}; the project has {n_records:,} records{_like(project)}"
             if by_key
             else f"no record has the id {record}; ids go from 0 to {n_records - 1}, and a key must be a string"
         )
     return int(found)
+
+
+def _like(project: Opened) -> str:
+    """What a key looks like, for who put it together otherwise."""
+    first = project.database.value("SELECT key FROM record ORDER BY id LIMIT 1")
+    return "" if first is None else f", whose keys are like {first!r}"
 
 
 def n_rows(project: Opened) -> int:

@@ -143,6 +143,8 @@ def queue(
     labelled; "similar": like the records ``like``; "diverse": unlike each other; "random": for measuring accuracy.
     """
     about = task(project, task_name)
+    if n < 0:
+        raise InputError(f"n is {n}; it must be 0 or more")
     done = manual_multi(project, about.name)[1] if about.kind == "multi" else _answered(project, about)
     deleted = [number for (number,) in project.database.rows("SELECT id FROM record WHERE deleted")]
     done[deleted] = True

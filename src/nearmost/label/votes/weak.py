@@ -177,7 +177,8 @@ def _current(project: Opened, about: Task) -> tuple[Rows, bytes | None]:
     )
     if row is None:
         raise InputError(
-            f"task {about.name!r} has no weak labels yet; run its heuristics, then project.supervise({about.name!r})"
+            f"task {about.name!r} has no weak labels yet; run its heuristics, then project.supervise({about.name!r}) "
+            "or nearmost label supervise"
         )
     return weak_cells(project, about), row[0]
 
