@@ -191,6 +191,22 @@ def test_texts_stand_beside_the_keys_whatever_they_hold(texts, tmp_path):
     assert lines[2].split("\t")[3] == "sort a list"
 
 
+def test_an_index_under_two_names_is_joined_with_itself(left, tmp_path):
+    left.save(tmp_path / "a.nearmost")
+    (tmp_path / "b.nearmost").symlink_to(tmp_path / "a.nearmost")
+    wanted = listed(nm.join(tmp_path / "a.nearmost", k=3))
+    assert listed(nm.join(tmp_path / "a.nearmost", tmp_path / "b.nearmost", k=3)) == wanted
+    before = nm.open(tmp_path / "a.nearmost")
+    nm.Index.build(before.vectors().rows[::-1], keys=list(before.keys)).save(tmp_path / "a.nearmost")
+    for batch in nm.join(before, tmp_path / "a.nearmost", k=1):  # another file by now: each finds its like
+        assert (batch.neighbors == len(before) - 1 - batch.ids).all()
+
+
+def test_a_missing_folder_is_told_by_name(left, tmp_path):
+    with pytest.raises(InputError, match=r"there is no folder .*nowhere' to write pairs.tsv to"):
+        nm.write_pairs(tmp_path / "nowhere" / "pairs.tsv", nm.join(left, left))
+
+
 def test_pairs_are_written_whole_or_not_at_all(left, right, tmp_path):
     def breaks():
         yield next(nm.join(left, right, batch_size=10))

@@ -219,6 +219,30 @@ def test_a_projection_that_makes_no_sense_is_refused(given: Any, said: str) -> N
         Index.build(ROWS, projection=given)
 
 
+def test_vectors_and_paths_are_taken_where_arrays_and_names_are(tmp_path: Path) -> None:
+    vectors = nm.Vectors.of(ROWS)
+    fitted = nm.PCAProjection.fit(vectors, 3)
+    assert (fitted.apply(vectors) == nm.PCAProjection.fit(ROWS, 3).apply(ROWS)).all()
+    fitted.save(tmp_path / "head")
+    index = Index.build(ROWS, projection=tmp_path / "head")
+    assert (index.vectors().rows == fitted.apply(ROWS)).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: nm.PCAProjection.fit(ROWS[0], 1), r"have shape \(24,\)"),
+        (lambda: nm.PCAProjection.fit(np.where(ROWS[0, 0] == ROWS, np.nan, ROWS), 1), "must be finite"),
+        (lambda: nm.PCAProjection.fit(ROWS, "3"), "'3' columns"),
+        (lambda: nm.GaussianProjection(24.0, 3), "24.0 columns"),
+        (lambda: nm.truncate(1.5), "1.5 columns"),
+    ],
+)
+def test_what_is_no_table_or_no_number_of_columns_is_refused(make: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        make()
+
+
 def test_bits_are_not_projected_and_full_rows_need_a_projection() -> None:
     with pytest.raises(InputError, match="hamming"):
         Index.build(ROWS > 0, metric="hamming", projection=3)

@@ -354,8 +354,16 @@ def test_shards_of_two_projections_are_foreign(tmp_path):
     for number in range(2):
         built = Index.build(ROWS, keys=[f"{number} {name}" for name in NAMES], projection=f"gaussian:{3}", seed=number)
         built.save(tmp_path / f"{number}.nearmost")
-    with pytest.raises(ShardError, match="its projection is another one"):
+    with pytest.raises(ShardError, match="its projection is another one;"):
         nm.open(str(tmp_path / "*.nearmost"))
+    for other, why in (
+        ("sparse:3", "its projection is another one: sparse 6 -> 3, not gaussian 6 -> 3"),
+        ("gaussian:2", r"it went through a projection \(gaussian 6 -> 2\), the other .* \(gaussian 6 -> 3\)"),
+        (None, r"it keeps all 6 columns, the other went through a projection \(gaussian 6 -> 3\)"),
+    ):
+        Index.build(ROWS, keys=NAMES, projection=other).save(tmp_path / "1.nearmost")
+        with pytest.raises(ShardError, match=why):
+            nm.open(str(tmp_path / "*.nearmost"))
 
 
 def test_a_key_in_two_shards_is_named_with_both_files(tmp_path):
@@ -391,8 +399,20 @@ def test_offsets_of_keys_that_lie_are_refused(offsets, tmp_path):
 def test_the_same_file_twice_is_refused(tmp_path):
     saved(tmp_path, names=None)
     path = tmp_path / "rows-00000-of-00003.nearmost"
-    with pytest.raises(ShardError, match="named twice"):
+    with pytest.raises(ShardError, match="named twice;"):
         nm.open([path, path])
+    link = tmp_path / "link.nearmost"
+    link.symlink_to(path)
+    for other in (tmp_path / "." / ".." / tmp_path.name / path.name, link):
+        with pytest.raises(ShardError, match=f"named twice, as {path} too"):
+            nm.open([path, other])
+    with pytest.raises(ShardError, match=f"{path} is named twice, as {link} too"):
+        nm.merge([link, path])
+
+
+def test_any_iterable_of_paths_is_opened(pattern, tmp_path):
+    paths = sorted(tmp_path.glob("rows-*.nearmost"))
+    assert list(nm.open(path for path in paths).keys) == list(nm.open(pattern).keys)
 
 
 # Merging

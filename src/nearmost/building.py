@@ -18,7 +18,7 @@ from nearmost.kinds.partitioning import Quality
 from nearmost.memory import Allocate, aligned, on_disk
 from nearmost.metrics import Metric, metric_named
 from nearmost.projected import Projected, better
-from nearmost.projecting import projections_for
+from nearmost.projecting import projections_for, require_projection
 from nearmost.projection import Projection
 from nearmost.rows import Rows, Store, gathered
 from nearmost.strings import Keys, OnDuplicate, Strings, unique_rows
@@ -38,7 +38,7 @@ def build(
     kind: Kind,
     quality: Quality,
     store: Store,
-    projection: Projection | str | int | None,
+    projection: Projection | str | os.PathLike[str] | int | None,
     keep_full: bool | None,
     scratch: str | os.PathLike[str] | None,
     seed: int,
@@ -51,6 +51,8 @@ def build(
     loaded = None if encoder is None else load_encoder(encoder)
     if isinstance(given, Corpus):
         loaded = loaded or load_encoder("minilm")
+        if projection is not None:
+            require_projection(projection, loaded.dim, chosen)  # before the texts are encoded, not after it
         loaded = loaded.fit(given.texts) if isinstance(loaded, Fitted) else loaded
         refuse_second(keys, "the corpus")
         texts, keys = given.texts, given.keys
@@ -84,7 +86,7 @@ def packed(
     kind: Kind,
     quality: Quality,
     store: Store,
-    projection: Projection | str | int | None,
+    projection: Projection | str | os.PathLike[str] | int | None,
     keep_full: bool | None,
     seed: int,
     allocate: Allocate = aligned,
@@ -94,6 +96,7 @@ def packed(
     """The contents of rows that are complete, put through a projection where one is given."""
     projected = None
     if projection is not None:
+        require_projection(projection, rows.dim, metric)
         possible = projections_for(projection, rows, center=metric.name not in ("cosine", "dot"), seed=seed)
         chosen = better(metric, rows, possible, seed, n_threads)
         projected, rows = Projected.of(
@@ -109,7 +112,7 @@ def packed(
 
 def refitted(
     parts: Contents,
-    projection: Projection | str | int | None,
+    projection: Projection | str | os.PathLike[str] | int | None,
     *,
     kind: Kind,
     quality: Quality,

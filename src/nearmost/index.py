@@ -58,7 +58,7 @@ class Index:
         exact: bool = False,
         quality: Quality = "default",
         store: Store = "auto",
-        projection: Projection | str | int | None = None,
+        projection: Projection | str | os.PathLike[str] | int | None = None,
         keep_full: bool | None = None,
         scratch: str | os.PathLike[str] | None = None,
         seed: int = 0,
@@ -100,9 +100,10 @@ class Index:
         ``verify="full"`` also checks every byte against its checksum. ``encoder`` takes the place of the one recorded
         in the file and must be the same; EncoderMismatchError names both where it is not.
         """
-        contents, checksums = read(path, verify)
+        found = paths_of(path)
+        contents, checksums = read(found, verify)
         index = cls(contents)
-        index._lies_at(path, checksums)
+        index._lies_at(path if isinstance(path, str | os.PathLike) else found, found, checksums)
         if encoder is not None:
             made = index._encoder = contents.encoder.given(encoder) if contents.encoder else load_encoder(encoder)
             if made.dim != contents.dim_in:
@@ -112,7 +113,7 @@ class Index:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the index to this file, whole or not at all: whatever happens, the old or the new one is there."""
         parts = self._parts().one("save")
-        self._lies_at(path, (store.write(path, parts.header(), parts.arrays()),))
+        self._lies_at(path, [path], (store.write(path, parts.header(), parts.arrays()),))
 
     def search(
         self,
@@ -180,7 +181,7 @@ class Index:
 
     def refit(
         self,
-        projection: Projection | str | int | None,
+        projection: Projection | str | os.PathLike[str] | int | None,
         *,
         kind: Kind = "auto",
         quality: Quality = "default",
@@ -274,9 +275,9 @@ class Index:
         parts = self._parts().one("to pickle what was tuned")
         return _unpickle, (parts.header(), parts.arrays())
 
-    def _lies_at(self, path: Paths, checksums: tuple[int, ...]) -> None:
+    def _lies_at(self, path: Paths, found: Sequence[str | os.PathLike[str]], checksums: tuple[int, ...]) -> None:
         self._path, self._checksums = path, checksums
-        self._absolute = [Path(each).absolute() for each in paths_of(path)]
+        self._absolute = [Path(each).absolute() for each in found]
 
     def _parts(self) -> Contents | Shards:
         if self._contents is None:

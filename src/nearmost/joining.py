@@ -79,7 +79,7 @@ def join(
     """
     one = left if isinstance(left, Index) else Index.open(left)
     other = one if right is None else right if isinstance(right, Index) else Index.open(right)
-    itself = other is one or (one._absolute is not None and one._absolute == other._absolute)
+    itself = other is one or _of_same_files(one, other)
     asked = range(len(one)) if rows is None else rows
     if asked.step != 1 or not 0 <= asked.start <= asked.stop <= len(one):
         raise InputError(f"rows is {rows}; it must be a range with step 1 among the {len(one)} rows of the first")
@@ -125,6 +125,13 @@ def _pairs(
         if progress is not None:
             progress(start + len(own) - rows.start, len(rows))
         yield Pairs(np.repeat(own, kept.sum(axis=1)), found.ids[kept], found.scores[kept], left, right)
+
+
+def _of_same_files(one: Index, other: Index) -> bool:
+    """Whether both were opened from the same files, by whatever names, and none was replaced in between."""
+    if one._absolute is None or other._absolute is None or one._checksums != other._checksums:
+        return False
+    return [path.resolve() for path in one._absolute] == [path.resolve() for path in other._absolute]
 
 
 def _sought(left: Contents | Shards, right: Contents | Shards) -> Contents | Shards:

@@ -58,8 +58,6 @@ class Projected:
 
         ``keep_full=None`` keeps the full rows where the projection makes them no shorter: a head can then be changed.
         """
-        if metric.name == "hamming":
-            raise InputError("a projection makes numbers of bits, which hamming cannot compare; build without it")
         made = projection.apply(rows, allocate=allocate, n_threads=n_threads, progress=progress)
         packed = Rows.of(made, metric, store=store, allocate=allocate, name="projected vectors")
         kept = packed.dim >= rows.dim if keep_full is None else keep_full

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nearmost.errors import InputError
-from nearmost.projection import Projection
+from nearmost.errors import InputError, NotFiniteError
+from nearmost.metrics import Metric
+from nearmost.projection import Projection, table
 from nearmost.rows import Rows
-from nearmost.values import float_rows
+from nearmost.values import Vectors
 
 SAMPLE = 50_000
 """Rows that principal components are learnt from."""
@@ -50,13 +52,13 @@ class PCAProjection:
     """Projections to the directions along which given rows spread most."""
 
     @staticmethod
-    def fit(rows: ArrayLike | Rows, dim_out: int, *, center: bool = True, seed: int = 0) -> Projection:
+    def fit(rows: ArrayLike | Rows | Vectors, dim_out: int, *, center: bool = True, seed: int = 0) -> Projection:
         """The first principal components of these rows, (n, dim), or of 50,000 of them drawn by ``seed``.
 
         With ``center=False`` the mean is not taken away first (a truncated SVD): what keeps products, and so cosine
         and dot, as well as so few columns can (Eckart and Young 1936). Raises InputError where dim_out exceeds dim.
         """
-        given: Any = rows if isinstance(rows, Rows | np.ndarray) else float_rows(rows, "vectors")
+        given = table(rows)
         dim = given.dim if isinstance(given, Rows) else given.shape[1]
         _require(dim, dim_out)
         if dim_out > dim or not len(given):
@@ -70,6 +72,8 @@ class PCAProjection:
             part = (given.floats(which) if isinstance(given, Rows) else given[which]).astype(np.float64)
             sums += part.sum(axis=0)
             products += part.T @ part
+        if not np.isfinite(products).all():
+            raise NotFiniteError("the rows hold NaN, infinity, or numbers too large; every value must be finite")
         mean = sums / len(taken)
         if center:
             products -= len(taken) * np.outer(mean, mean)
@@ -98,33 +102,60 @@ def min_dim(n: int, eps: float = 0.1) -> int:
     return int(4 * math.log(n) / (eps**2 / 2 - eps**3 / 3))
 
 
+def require_projection(given: Projection | str | os.PathLike[str] | int, dim: int, metric: Metric) -> None:
+    """Raises, before there is any row, what projecting rows of ``dim`` columns would raise; 0 where it is not known."""
+    if metric.name == "hamming":
+        raise InputError("a projection makes numbers of bits, which hamming cannot compare; build without it")
+    meant = _meant(given)
+    if isinstance(meant, Projection):
+        meant.dim_of(dim)
+        return
+    name, dim_out = meant
+    _require(dim or 1, dim_out)
+    if name in ("", "pca") and 0 < dim < dim_out:
+        raise InputError(f"rows of dim {dim} have no {dim_out} principal components; ask for fewer")
+
+
 def projections_for(
-    given: Projection | str | int, rows: Rows | NDArray[Any], *, center: bool, seed: int
+    given: Projection | str | os.PathLike[str] | int, rows: Rows | NDArray[Any], *, center: bool, seed: int
 ) -> list[Projection]:
     """What may be meant: the projection itself, one of a spec such as "gaussian:64" or of a file; of a number, two.
 
     A number of columns alone may be principal components or a random matrix, and which of them loses less is up to the
     rows. Raises InputError, saying what there is, for anything else.
     """
+    meant = _meant(given)
+    if isinstance(meant, Projection):
+        return [meant]
+    name, dim_out = meant
+    dim = rows.dim if isinstance(rows, Rows) else rows.shape[1]
+    if name == "sparse":
+        return [SparseProjection(dim, dim_out, seed)]
+    made = [] if name == "gaussian" else [PCAProjection.fit(rows, dim_out, center=center, seed=seed)]
+    return made if name == "pca" else [*made, GaussianProjection(dim, dim_out, seed)]
+
+
+def _meant(given: Projection | str | os.PathLike[str] | int) -> Projection | tuple[str, int]:
+    """The projection that is given or named, or, where it takes a look at the rows, its name and columns."""
     if isinstance(given, Projection):
-        return [given]
-    if isinstance(given, str) and Path(given).is_file():
-        return [Projection.load(given)]
+        return given
+    if isinstance(given, str | os.PathLike) and Path(given).is_file():
+        return Projection.load(given)
     name, _, number = str(given).rpartition(":")
     if not number.isascii() or not number.isdecimal() or name not in ("", "pca", "gaussian", "sparse", "truncate"):
+        said = os.fspath(given) if isinstance(given, os.PathLike) else given
         raise InputError(
-            f"projection is {given!r}; it must be a number of columns, pca:N, gaussian:N, sparse:N, truncate:N, "
+            f"projection is {said!r}; it must be a number of columns, pca:N, gaussian:N, sparse:N, truncate:N, "
             "a Projection, or a file that one was saved to"
         )
-    dim = rows.dim if isinstance(rows, Rows) else rows.shape[1]
-    if name == "truncate":
-        return [truncate(int(number))]
-    if name == "sparse":
-        return [SparseProjection(dim, int(number), seed)]
-    made = [] if name == "gaussian" else [PCAProjection.fit(rows, int(number), center=center, seed=seed)]
-    return made if name == "pca" else [*made, GaussianProjection(dim, int(number), seed)]
+    return truncate(int(number)) if name == "truncate" else (name, int(number))
 
 
 def _require(dim_in: int, dim_out: int) -> None:
+    for dim in (dim_in, dim_out):
+        if not isinstance(dim, int | np.integer):
+            raise InputError(
+                f"a projection to {dim!r:.40} columns, or from so many, was asked for; wanted whole numbers"
+            )
     if dim_in < 1 or dim_out < 1:
         raise InputError(f"a projection from {dim_in} to {dim_out} columns was asked for; both must be 1 at least")

@@ -21,7 +21,7 @@ from nearmost.errors import DamagedFileError, EncoderError, InputError, ShapeErr
 from nearmost.memory import Allocate, aligned
 from nearmost.rows import Rows
 from nearmost.safetensors import read_safetensors, write_safetensors
-from nearmost.values import float_rows
+from nearmost.values import Vectors, float_rows
 
 Floats = NDArray[np.float32]
 Progress = Callable[[int, int], Any]
@@ -93,7 +93,7 @@ class Projection:
 
     def apply(
         self,
-        rows: ArrayLike | Rows,
+        rows: ArrayLike | Rows | Vectors,
         *,
         allocate: Allocate = aligned,
         n_threads: int = 0,
@@ -103,9 +103,7 @@ class Projection:
 
         ``rows`` (n, dim_in) of any type of number, mapped ones too: they are read a part at a time.
         """
-        given = rows if isinstance(rows, Rows | np.ndarray) else float_rows(rows, "vectors")
-        if isinstance(given, np.ndarray) and given.ndim != 2:
-            raise ShapeError(f"the rows have shape {given.shape}; a projection takes (n, dim)")
+        given = table(rows)
         n_rows, dim = len(given), given.dim if isinstance(given, Rows) else given.shape[1]
         made = allocate((n_rows, self.dim_of(dim)), np.float32)
         step = max(1, PART // max(dim, 1))
@@ -159,11 +157,22 @@ class Projection:
         """The projection in a file that ``save`` wrote. Raises DamagedFileError for any other."""
         try:
             return cls.of_arrays({name: np.array(array) for name, array in read_safetensors(Path(path)).items()})
-        except (EncoderError, DamagedFileError) as error:
+        except EncoderError as error:  # which names the file
+            raise DamagedFileError(str(error)) from None
+        except DamagedFileError as error:
             raise DamagedFileError(f"{os.fspath(path)}: {error}") from None
 
     def __str__(self) -> str:
         return ", ".join(_said(kind, arrays) for kind, arrays in self.steps)
+
+
+def table(rows: ArrayLike | Rows | Vectors) -> Rows | NDArray[Any]:
+    """The rows as a table (n, dim), of any type of number; an array is taken as it is."""
+    given = rows.rows if isinstance(rows, Vectors) else rows
+    made = given if isinstance(given, Rows | np.ndarray) else float_rows(given, "vectors")
+    if isinstance(made, np.ndarray) and made.ndim != 2:
+        raise ShapeError(f"the rows have shape {made.shape}; a projection takes (n, dim)")
+    return made
 
 
 def product(rows: Floats, weight: Floats, mean: Floats | None = None, n_threads: int = 0) -> Floats:

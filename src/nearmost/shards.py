@@ -164,14 +164,18 @@ def paths_of(path: Paths) -> list[OnePath]:
         if not found:
             raise ShardError(f"{name}: no file matches (the working folder is {os.getcwd()})")
         _require_all(name, found)
-        return list(found)
-    paths = [one for given in path for one in paths_of(given)]
+        paths: list[OnePath] = list(found)
+    else:
+        paths = [one for given in path for one in paths_of(given)]
     if not paths:
         raise ShardError("the list of index files is empty; it must name at least one")
-    names = [os.fspath(each) for each in paths]
-    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
-    if twice is not None:
-        raise ShardError(f"{twice} is named twice; every shard counts once")
+    named: dict[str, str] = {}
+    for each in paths:
+        name, real = os.fspath(each), os.path.realpath(each)
+        if real in named:
+            also = "" if named[real] == name else f", as {named[real]} too"
+            raise ShardError(f"{name} is named twice{also}; every shard counts once")
+        named[real] = name
     return paths
 
 
@@ -217,6 +221,8 @@ def _require_all(pattern: str, paths: list[str]) -> None:
 
 def _foreign(shard: Contents, first: Contents) -> str | None:
     """Why a shard does not belong to the first one; None where it does."""
+    if shard.dim_in == first.dim_in and shard.packed.dim != first.packed.dim:
+        return f"{_columns(shard, 'it')}, {_columns(first, 'the other')}"
     for name, own, others in (
         ("metric", shard.packed.metric.name, first.packed.metric.name),
         ("dim", shard.packed.dim, first.packed.dim),
@@ -235,7 +241,17 @@ def _foreign(shard: Contents, first: Contents) -> str | None:
         if have != has:
             return f"it has {name}, the other has none" if have else f"it has no {name}, the other has"
     both = shard.projected is not None and first.projected is not None
-    return "its projection is another one" if both and not same_projection(shard.projected, first.projected) else None
+    if not both or same_projection(shard.projected, first.projected):
+        return None
+    said = [each.projected and str(each.projected.projection) for each in (shard, first)]
+    return f"its projection is another one{f': {said[0]}, not {said[1]}' if said[0] != said[1] else ''}"
+
+
+def _columns(shard: Contents, name: str) -> str:
+    """What became of the columns of its rows, in words."""
+    if shard.projected is None:
+        return f"{name} keeps all {shard.dim_in} columns"
+    return f"{name} went through a projection ({shard.projected.projection})"
 
 
 def same_projection(one: Projected | None, other: Projected | None) -> bool:

@@ -81,6 +81,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[io.FileIO]:
         raise InputError(f"{target} is a folder; an index is one file, such as {target / 'index.nearmost'}")
     if target.exists() and not target.is_file():
         raise InputError(f"{target} is a device or a pipe; wanted a plain file")
+    if not target.parent.is_dir():
+        raise InputError(f"there is no folder {str(target.parent)!r} to write {target.name} to; make it first")
     sweep(target)
     handle, temporary = _claim(target)
     try:

@@ -330,9 +330,9 @@ def test_a_changed_input_is_noticed(table, tmp_path, stopped, encoder):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"key": "id"}, "key was null and is"),
-        ({"text": "id"}, "text was null and is"),
-        ({"limit": 7}, "limit was null and is 7"),
+        ({"key": "id"}, "key was not given and is"),
+        ({"text": "id"}, "text was not given and is"),
+        ({"limit": 7}, "limit was not given and is 7"),
         ({"encoder": "lsa:9"}, 'encoder was "lsa:8" and is "lsa:9"'),
         ({"seed": 1}, "seed was 0 and is 1"),
     ],
@@ -342,6 +342,40 @@ def test_changed_options_are_noticed_and_restart_begins_anew(table, tmp_path, st
     with pytest.raises(nm.InputError, match=said):
         nm.index_corpus(str(table), output, **{"encoder": "lsa:8", **options})
     assert len(nm.index_corpus(str(table), output, **{"encoder": "lsa:8", **options}, restart=True)) > 0
+
+
+def test_a_file_that_came_or_went_is_named(table, stopped):
+    output = stopped()
+    new, old = table.with_name("2.tsv"), table.with_name("1.tsv")
+    new.write_text("id\ttext\nx\tone more\n")
+    with pytest.raises(nm.InputError, match=f'"{new}" is now one of its input'):
+        nm.index_corpus(str(table), output, encoder="lsa:8")
+    old.unlink()
+    with pytest.raises(nm.InputError, match=f'"{new}" is now one of its input and "{old}" is no longer one'):
+        nm.index_corpus(str(table), output, encoder="lsa:8")
+
+
+@pytest.mark.parametrize(
+    ("knobs", "said"),
+    [
+        ({"projection": "pac:9"}, "must be a number of columns"),
+        ({"projection": "truncate:27"}, "keeps 27 columns, the rows have 26"),
+        ({"projection": 27}, "rows of dim 26 have no 27 principal components"),
+        ({"projection": "gaussian:0"}, "must be 1 at least"),
+        ({"projection": 9, "metric": "hamming"}, "hamming cannot compare"),
+        ({"projection": "none.head"}, "a file that one was saved to"),
+        ({"keep_full": True}, "without projection"),
+    ],
+)
+def test_a_projection_that_cannot_be_is_told_before_texts_are_encoded(table, tmp_path, knobs, said):
+    encoder = Letters()
+    with pytest.raises(nm.InputError, match=said):
+        nm.index_corpus(str(table), tmp_path / "a.nearmost", encoder=encoder, **knobs)
+    if "projection" in knobs:
+        with pytest.raises(nm.InputError, match=said):
+            nm.Index.build(nm.Corpus.of(["one", "two"]), encoder=encoder, **knobs)
+    assert not encoder.asked
+    assert left(tmp_path / "a.nearmost") == []
 
 
 def test_another_version_of_an_encoder_is_noticed(table, stopped):

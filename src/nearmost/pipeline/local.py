@@ -23,6 +23,7 @@ from nearmost.pipeline.encoding import Encoding
 from nearmost.pipeline.gathering import Gathered, Gathering, gathered_before, picked
 from nearmost.pipeline.learning import learned
 from nearmost.pipeline.work import ROWS, WorkFolder, in_words
+from nearmost.projecting import require_projection
 from nearmost.projection import Projection
 from nearmost.readers.archives import split_member
 from nearmost.readers.corpus import Record, iter_records
@@ -46,7 +47,7 @@ def index_corpus(
     kind: Kind = "auto",
     quality: Quality = "default",
     store: Store = "auto",
-    projection: Projection | str | int | None = None,
+    projection: Projection | str | os.PathLike[str] | int | None = None,
     keep_full: bool | None = None,
     scratch: str | os.PathLike[str] | None = None,
     limit: int | None = None,
@@ -81,6 +82,10 @@ def index_corpus(
     tell = progress or _silent
     loaded = load_encoder(encoder)
     spec = encoder if isinstance(encoder, str) else None
+    if projection is not None:
+        require_projection(projection, loaded.dim, chosen)  # before the texts are encoded, not after it
+    elif keep_full:
+        raise InputError("keep_full keeps what a projection shortens; without projection=... rows are full as they are")
     learns = isinstance(loaded, Fitted)
     paths = expand(path)
     sizes, inputs = _inputs(paths)

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost.encoders import Encoder, Fitted, load_encoder
-from nearmost.errors import InputError
 from nearmost.metrics import metric_named
 from nearmost.pipeline.carried import Carried
 from nearmost.pipeline.files import Files
@@ -18,7 +17,7 @@ from nearmost.pipeline.learning import MOST_TEXTS, drawn
 from nearmost.pipeline.passages import Passage, hash_of
 from nearmost.pipeline.plan import Plan
 from nearmost.projected import better
-from nearmost.projecting import projections_for
+from nearmost.projecting import projections_for, require_projection
 from nearmost.projection import Projection
 from nearmost.rows import Rows
 
@@ -43,6 +42,8 @@ def prepared(plan: Plan, files: Files, paths: Sequence[str]) -> Prepared:
     drawn by the seed. The corpus is read for that once to count its texts and once to pick them.
     """
     loaded = load_encoder(plan.encoder)
+    if plan.projection is not None:
+        require_projection(plan.projection, loaded.dim, metric_named(plan.packing.metric))
     if isinstance(loaded, Fitted) and not loaded.state():
         loaded = loaded.fit(_sample(plan, files, paths, MOST_TEXTS))
     projection = None if plan.projection is None else _projection(plan, files, paths, loaded)
@@ -51,8 +52,6 @@ def prepared(plan: Plan, files: Files, paths: Sequence[str]) -> Prepared:
 
 def _projection(plan: Plan, files: Files, paths: Sequence[str], encoder: Encoder) -> Projection:
     metric, seed = metric_named(plan.packing.metric), plan.packing.seed
-    if metric.name == "hamming":
-        raise InputError("a projection makes numbers of bits, which hamming cannot compare; leave it out")
     learns = re.fullmatch(r"(pca:)?[0-9]+", str(plan.projection))
     texts = _sample(plan, files, paths, PROJECTED_FROM) if learns else [""]
     rows = Rows.of(encoder.encode(texts), metric)

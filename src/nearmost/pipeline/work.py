@@ -230,6 +230,18 @@ def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None
     """The first of these values that was another before, in words."""
     for name, value in now.items():
         found = before.get(name)
+        if isinstance(found, list) and isinstance(value, list):
+            more, gone = (
+                [one for one in ours if one not in others] for ours, others in ((value, found), (found, value))
+            )
+            if more or gone:
+                return " and ".join(
+                    f"{_said(some[0])}{f' and {len(some) - 1} more' if len(some) > 1 else ''} {how} of its {name}"
+                    for some, how in ((more, "is now one"), (gone, "is no longer one"))
+                    if some
+                )
+            if found != value:
+                return f"its {name} stands in another order"
         if found != value and isinstance(found, dict) and isinstance(value, dict):
             within = _difference(found, value)
             return within and f"{name}: {within}"
@@ -239,6 +251,8 @@ def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None
 
 
 def _said(value: Any) -> str:
+    if value is None:
+        return "not given"
     said = json.dumps(value, ensure_ascii=False)
     return said if len(said) < 120 else f"{said[:100]} ..."
 
