@@ -310,6 +310,17 @@ def test_the_only_list_of_floats_is_the_vector_and_one_float_is_none(tmp_path):
     np.testing.assert_array_equal(read_vectors(path, vector="other").rows, ROWS)
 
 
+@pytest.mark.parametrize("lacking", [0, 3])
+@pytest.mark.parametrize("other", [{}, {"embedding": ROWS[0, :3]}, {"embedding": b"none"}])
+def test_a_record_without_its_vector_does_not_make_vectors_texts(tmp_path, lacking, other):
+    some = [{"text": b"one"} | ({"embedding": row} if i != lacking else other) for i, row in enumerate(ROWS)]
+    path = written(tmp_path / "v.tfrecord", b"".join(record(**one) for one in some))
+    assert is_vectors(path)
+    odd = 1 if lacking == 0 and isinstance(other.get("embedding"), np.ndarray) else lacking
+    with pytest.raises(ReadError, match=rf"v.tfrecord:{odd + 1}: the record at byte \d+ .* 'embedding'"):
+        read_vectors(path)
+
+
 def test_whole_numbers_are_a_vector_where_they_are_asked_for(tmp_path):
     numbers = np.array([[1, -2, 3], [4, 5, 1 << 20]])
     path = written(tmp_path / "v.tfrecord", b"".join(record(codes=row, name=b"x%d" % row[0]) for row in numbers))

@@ -53,7 +53,7 @@ def example_batches(
     """The vectors of a TFRecord file with keys and texts, in memory that does not grow with the file.
 
     The vector is the feature of this name, or one called "embedding", or the only list of two floats or more that has
-    the same length in the first records; the key is the feature of this name, or "id"; the text the feature of this
+    the same length in the first 256 records; the key is the feature of this name, or "id"; the text the feature of this
     name, or the first of text, title, headline, sentence, description, content. Raises ReadError, naming the record,
     where one lacks any of them or its vector has another length.
     """
@@ -138,11 +138,19 @@ def _features(piece: Piece, row: int) -> dict[str, NDArray[np.uint64]]:
 
 
 def _vectors_among(piece: Piece) -> list[str]:
-    """The features that are lists of as many floats, two or more, in each of the first records."""
+    """The features that are lists of as many floats, two or more, in each of the first records.
+
+    Those that are called as vectors are, where any of these records has such a list: a record without is an error when
+    it is read, and no reason to take the file for texts.
+    """
     some = piece.part(0, LOOKED_AT)
     found = []
+    for name in VECTOR_NAMES:
+        lists = _lists(some, name)
+        if ((lists[:, 0] == FLOATS) & (_counts(some, lists, name) > 1)).any():
+            found.append(name)
     for name, one in _features(piece, 0).items():
-        if int(one[0]) == FLOATS:
+        if int(one[0]) == FLOATS and name not in found:
             lists = _lists(some, name)
             counts = _counts(some, lists, name)
             if (lists[:, 0] == FLOATS).all() and counts[0] > 1 and (counts == counts[0]).all():
