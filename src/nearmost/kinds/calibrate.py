@@ -8,25 +8,14 @@ The promise is statistical, over queries like those that the table was made with
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from nearmost.errors import DamagedFileError
-from nearmost.values import Neighbors
 
 KS = (1, 10, 100)
 CONFIDENCE = 1.64  # standard errors: nineteen in twenty
-GROWTH = 1.7  # of the effort from step to step
-ROWS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
-GIVEN_UP = 0.1  # share of the misses that may come from scoring too few rows exactly
-ENOUGH = 0.997
-KNOWN = 400  # true neighbors of a query: more than the largest k, since many may score alike
-MOSTLY = 0.9
-FEWER = 4  # of the queries, one in so many, for the largest k: each of them tells of so many neighbors
 
 LEAST_HELD = 1 / 16
 """Of a neighbor: what recall takes is known down to here."""
@@ -38,9 +27,6 @@ MOST_ASK = (0.95, 10)
 MOST_ASKED = 1000
 """Answers of a table that an index keeps from one search to the next."""
 
-Promising = Callable[[int, int, int, int], NDArray[np.int64]]
-"""(effort, rows, k, n) -> for the first n queries the rows that a search for k would score, most promising first."""
-
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -51,7 +37,7 @@ class Step:
     recall: float = 0.0
     error: float = 0.0
 
-    def limit(self, parts: int = 1) -> float:
+    def limit(self, parts: float = 1) -> float:
         """What the recall, or the mean of so many parts' recall, hardly falls below."""
         return self.recall - CONFIDENCE * self.error / math.sqrt(parts)
 
@@ -79,7 +65,7 @@ class Calibration:
         """The least effort that reaches this recall at k, or None where only the exact search does."""
         if recall >= 1 or not self.steps:
             return None
-        found = {at: _reach(steps, recall, parts) for at, steps in self.steps.items()}
+        found = {at: reach(steps, recall, parts) for at, steps in self.steps.items()}
         return _between(found, k)
 
     @property
@@ -113,84 +99,7 @@ class Calibration:
             raise DamagedFileError(f"the calibration is not what it must be ({error!s:.80})") from None
 
 
-def known(search: Callable[[NDArray[np.float32], int], Neighbors], queries: NDArray[np.float32]) -> Neighbors:
-    """The true neighbors that a calibration wants, by an exact search: more of them where many score alike."""
-    found = search(queries, KS[-1] + 2)
-    tied = np.any([found.scores[:, -1] == found.scores[:, k - 1] for k in KS], axis=0)
-    if not tied.any():
-        return found
-    ids = np.full((len(queries), KNOWN + 1), -1, dtype=np.int64)
-    scores = np.full((len(queries), KNOWN + 1), -np.inf, dtype=np.float32)
-    ids[:, : KS[-1] + 2], scores[:, : KS[-1] + 2] = found
-    ids[tied], scores[tied] = search(queries[tied], KNOWN + 1)
-    return Neighbors(ids, scores, found.metric)
-
-
-def calibrate(promising: Promising, truth: Neighbors, own: NDArray[np.int64] | None, most: int) -> Calibration:
-    """The table that searches of queries with known answers make: ``truth`` as ``known`` finds it.
-
-    ``own``: the row that each query is; it does not count, neither as truth nor as found. ``most``: no effort beyond.
-    """
-    n_queries, found = truth.ids.shape
-    n_rows = int(truth.ids.max()) + 1 if truth.ids.size else 0
-    steps: dict[int, list[Step]] = {k: [] for k in KS if k + 1 < found and truth.ids[:, k + 1].min() >= 0}
-    last = np.full(n_queries, -2) if own is None else own
-    true_ids, true_scores = truth.without(last)
-    effort = 2.0
-    while effort < most and any(not done or done[-1].recall < ENOUGH for done in steps.values()):
-        whole = math.ceil(effort)
-        for k, done in steps.items():
-            n = n_queries if k < KS[-1] else -(-n_queries // FEWER)
-            if not done or done[-1].recall < ENOUGH:
-                ranks = _ranks(promising(whole, ROWS[-1] + 1, k, n), true_ids[:n], own, n_rows)
-                done.append(_step(whole, k, ranks, true_scores[:n], done))
-        effort *= GROWTH
-    return Calibration({k: done for k, done in steps.items() if done}, n_queries)
-
-
-def _step(effort: int, k: int, ranks: NDArray[np.int32], scores: NDArray[np.float32], done: list[Step]) -> Step:
-    """The fewest rows that cost hardly any recall.
-
-    Any row that scores as the k-th does will do in its place. Where not even the last known one scores less, nobody
-    knows how many there are: such a query says nothing, unless hardly any other is there.
-    """
-    endless = scores[:, -1] == scores[:, k - 1]
-    if endless.mean() < MOSTLY:
-        ranks, scores = ranks[~endless], scores[~endless]
-    good = scores >= scores[:, k - 1 : k]
-    ties = (scores == scores[:, k - 1 : k]).sum(axis=1) if endless.mean() >= MOSTLY else 0
-
-    def share(rows: int) -> NDArray[np.float64]:
-        found = ((ranks < rows) & good).sum(axis=1)
-        return np.asarray(np.minimum(k, found + ties) / k, dtype=np.float64)
-
-    best = float(share(ROWS[-1]).mean())
-    least = done[-1].rows if done else k
-    allowed = best - GIVEN_UP * (1 - best) - 0.0005
-    rows = next(r for r in ROWS if r == ROWS[-1] or (r >= least and share(r).mean() >= allowed))
-    careful = np.append(share(rows), 1 - 1 / k)  # as if one more neighbour had been missed: no misses prove little
-    error = float(careful.std()) / math.sqrt(len(ranks))
-    return Step(effort, rows, round(float(share(rows).mean()), 6), round(error, 6))
-
-
-def _ranks(
-    promising: NDArray[np.int64], truth: NDArray[np.int64], own: NDArray[np.int64] | None, n_rows: int
-) -> NDArray[np.int32]:
-    """At which place each true neighbor stands among the promising rows; far beyond all where it is not among them."""
-    far = np.iinfo(np.int32).max
-    places = np.full(max(n_rows, int(promising.max(initial=0)) + 1) + 1, far, np.int32)  # one more for id -1
-    ranks = np.empty(truth.shape, np.int32)
-    for query, rows in enumerate(promising):
-        if own is not None:
-            rows = rows[rows != own[query]]
-        places[rows] = np.arange(len(rows), dtype=np.int32)
-        places[-1] = far
-        ranks[query] = places[truth[query]]
-        places[rows] = far
-    return ranks
-
-
-def _reach(steps: list[Step], recall: float, parts: int) -> Step | None:
+def reach(steps: list[Step], recall: float, parts: float = 1) -> Step | None:
     """Between the last step below this recall and the first that reaches it; misses fall as a power of the effort."""
     limit, before = 0.0, None
     for step in steps:

@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from nearmost import _core
 from nearmost.errors import InputError
-from nearmost.kinds.calibrate import Calibration, calibrate, known
+from nearmost.kinds.calibrate import Calibration
 from nearmost.kinds.digits import Digits
 from nearmost.kinds.flat import Progress
 from nearmost.kinds.graph import NEAREST, Graph
+from nearmost.kinds.ladder import calibrate, known
 from nearmost.kinds.turning import (
     CALIBRATE_FROM,
     OWN_DISTANCE,

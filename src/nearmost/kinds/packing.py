@@ -68,6 +68,7 @@ def tuned(
         raise InputError("tune wants queries, some hundreds of them")
     if isinstance(packed, Flat):
         return packed
+    queries = queries[np.random.default_rng(0).permutation(len(queries))]  # what some of them tell is told of all
     if isinstance(packed, Graph):
         return packed.calibrated(measure_graph(packed, queries, None, n_threads))
     return packed.calibrated(measure(packed, queries, None, n_threads))

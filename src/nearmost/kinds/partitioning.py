@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from nearmost import _core
 from nearmost.errors import InputError
-from nearmost.kinds.calibrate import KS, Calibration, calibrate, known
+from nearmost.kinds.calibrate import KS, Calibration
 from nearmost.kinds.flat import Progress
+from nearmost.kinds.ladder import calibrate, known
 from nearmost.kinds.partition import Partition
 from nearmost.kinds.turning import (
     CALIBRATE_FROM,
@@ -143,7 +144,7 @@ def measure(
         direct = k < KS[-1] and made.metric.name in OWN_DISTANCE  # then few are mistaken for nearer ones
         return of_lists(lists, rows // 2 if direct else rows, n)
 
-    return calibrate(promising, truth, own, made.n_lists)
+    return calibrate(promising, truth, own, made.n_lists, made.work)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from nearmost import _core
 from nearmost.allowed import Allowed
-from nearmost.kinds.calibrate import ROWS, Spread, Step
+from nearmost.kinds.calibrate import Spread, Step
 from nearmost.kinds.flat import Progress
+from nearmost.kinds.ladder import ROWS
 from nearmost.kinds.partition import Partition, cells, few
 from nearmost.kinds.turning import PANEL, Floats, in_cells, turned_like_euclidean
 from nearmost.metrics import Metric

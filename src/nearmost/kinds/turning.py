@@ -26,7 +26,7 @@ SAMPLE = 2000
 """Rows by which axes are judged."""
 CALIBRATE_FROM = 1000
 """Rows."""
-MANY = 100_000_000
+MANY = 1_000_000_000
 """Numbers: then fewer rows are held out, since each is compared with all others."""
 
 
@@ -167,7 +167,7 @@ def held_out(shape: tuple[int, int], seed: int) -> NDArray[np.int64]:
     n_rows, dim = shape
     if n_rows < CALIBRATE_FROM:
         return np.empty(0, np.int64)
-    count = 1024 if n_rows * dim < MANY else 512
+    count = 2048 if n_rows * dim < MANY else 1024
     return np.random.default_rng(seed).choice(n_rows, min(count, n_rows // 8), replace=False).astype(np.int64)
 
 
