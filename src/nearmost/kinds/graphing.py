@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,6 +49,8 @@ LEADERS = {"fast": (6, 2), "default": (8, 3), "best": (10, 4)}
 """Quality -> leaders that a row goes to at the first two levels."""
 LEAF, REMEMBERED = 256, 3
 MOST_EFFORT = 600
+MOST_HELD_OUT = 1024
+"""Rows: misses fall steeply with a walk's margin, so few queries tell it well enough, and walks take long."""
 STAGES = 7
 
 
@@ -82,7 +86,7 @@ def graph(
     made = Graph(metric, rows.dim, n_rows, frame.unit, arrays)
     if n_rows < CALIBRATE_FROM:
         return made
-    held = held_out((n_rows, rows.dim), seed)
+    held = held_out((n_rows, rows.dim), seed, MOST_HELD_OUT)
     return made.calibrated(measure(made, rows.floats(held), held, n_threads, stage(6)))
 
 
@@ -107,10 +111,14 @@ def measure(
     """The table for these queries; ``own`` names the row that each of them is, which its walk then does not meet."""
     truth = known(lambda some, k: made.flat.search(some, k, n_threads=n_threads, progress=progress), queries)
 
-    def promising(effort: int, rows: int, k: int, n: int) -> NDArray[np.int64]:
-        far = min(rows, 8 * max(k, NEAREST) + 1) if made.metric.name in OWN_DISTANCE else rows
+    @lru_cache(maxsize=1)  # the same walk for 1 and for 10
+    def walked(effort: int, near: int, rows: int, n: int) -> NDArray[np.int64]:
         hidden = None if own is None else own[:n]
-        return made.promising(queries[:n], k, effort=effort, rows=far, without=hidden, n_threads=n_threads)
+        return made.promising(queries[:n], near, effort=effort, rows=rows, without=hidden, n_threads=n_threads)
+
+    def promising(effort: int, rows: int, k: int, n: int) -> NDArray[np.int64]:
+        near = max(k, NEAREST)
+        return walked(effort, near, min(rows, 8 * near + 1) if made.metric.name in OWN_DISTANCE else rows, n)
 
     return calibrate(promising, truth, own, MOST_EFFORT)
 

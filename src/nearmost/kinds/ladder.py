@@ -25,9 +25,8 @@ KNOWN = 400  # true neighbors of a query: more than the largest k, since many ma
 MOSTLY = 0.9
 LEAST = 512  # queries that climb
 CLIMBING = 4  # of the queries, one in so many climbs, but for the least number
-FEWER = 2  # and of these again one in so many for the largest k: each of them tells of so many neighbors
+FEWER = 4  # of those that climb, one in so many, for the largest k, and beyond what most ask for
 DEAR = 100_000.0  # work of one query; of dearer steps so many fewer queries are searched
-FEWEST = 64
 ASKED = (0.9, 0.95, 0.99)
 NONE = 0.05  # of a query's neighbors: missed where none were
 NEAR = 2.0  # times the effort
@@ -69,25 +68,32 @@ def calibrate(
     true_ids, true_scores = truth.without(last)
     ladders = {k: _Ladder(k, true_scores, work) for k in KS if k + 1 < found and truth.ids[:, k + 1].min() >= 0}
 
+    shared = [k for k in ladders if k < KS[-1]]  # searched in the same way, so once
+
     def climb(effort: int, k: int, n: int) -> None:
-        share = 1.0 if work is None else min(1.0, DEAR / work(effort, ROWS[-1]))
-        n = min(n, max(FEWEST, math.ceil(n * share)))
         ladders[k].add(effort, _ranks(promising(effort, ROWS[-1] + 1, k, n), true_ids[:n], own, n_rows))
+
+    def paid(effort: int, n: int) -> int:
+        return n if work is None else math.ceil(n * min(1.0, DEAR / work(effort, ROWS[-1])))
 
     effort = 2.0
     while effort < most and any(not ladder.is_done for ladder in ladders.values()):
+        whole = math.ceil(effort)
+        late = all(ladders[k].sure >= ASKED[-1] for k in shared)  # what else is asked for is rare
         for k, ladder in ladders.items():
+            n = -(-climbing // FEWER) if late else climbing
+            if k == KS[-1]:
+                n = max(-(-climbing // FEWER), paid(whole, 2 * n // FEWER))
             if not ladder.is_done:
-                climb(math.ceil(effort), k, climbing if k < KS[-1] else -(-climbing // FEWER))
+                climb(whole, k, n)
         effort *= GROWTH
-    most_told = max((k for k in ladders if k < KS[-1]), default=0)
-    if climbing < n_queries and most_told:
-        steps = ladders[most_told].steps()
-        wanted = [reach(steps, recall, n_queries / climbing) for recall in ASKED]
-        for whole in sorted({step.effort for step in wanted if step is not None}):
-            for k in ladders:
-                if k < KS[-1]:
-                    climb(whole, k, n_queries)
+    steps = ladders[max(shared)].steps() if shared else []
+    wanted = [reach(steps, recall, n_queries / climbing) for recall in ASKED]
+    for whole in sorted({step.effort for step in wanted if step is not None}):
+        n = paid(whole, n_queries)
+        if n >= 2 * climbing:
+            for k in shared:
+                climb(whole, k, n)
     return Calibration({k: ladder.steps() for k, ladder in ladders.items() if ladder.tried}, n_queries)
 
 
@@ -127,6 +133,11 @@ class _Ladder:
     def is_done(self) -> bool:
         """Whether the highest step found enough."""
         return bool(self.tried) and self.steps()[-1].recall >= ENOUGH
+
+    @property
+    def sure(self) -> float:
+        """What the recall of the highest step hardly falls below."""
+        return self.steps()[-1].limit() if self.tried else 0.0
 
     def add(self, effort: int, ranks: NDArray[np.int32]) -> None:
         """Another step, of the first queries: at which place each true neighbor stood among the promising rows."""

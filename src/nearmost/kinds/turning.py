@@ -26,7 +26,7 @@ SAMPLE = 2000
 """Rows by which axes are judged."""
 CALIBRATE_FROM = 1000
 """Rows."""
-MANY = 1_000_000_000
+MANY = 100_000_000
 """Numbers: then fewer rows are held out, since each is compared with all others."""
 
 
@@ -162,12 +162,12 @@ def padded(values: Floats, length: int) -> Floats:
     return made
 
 
-def held_out(shape: tuple[int, int], seed: int) -> NDArray[np.int64]:
+def held_out(shape: tuple[int, int], seed: int, most: int = 2048) -> NDArray[np.int64]:
     """Rows that serve as queries for the calibration, in any order; none where there are too few rows for that."""
     n_rows, dim = shape
     if n_rows < CALIBRATE_FROM:
         return np.empty(0, np.int64)
-    count = 2048 if n_rows * dim < MANY else 1024
+    count = most if n_rows * dim < MANY else most * 3 // 4
     return np.random.default_rng(seed).choice(n_rows, min(count, n_rows // 8), replace=False).astype(np.int64)
 
 
