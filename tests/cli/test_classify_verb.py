@@ -194,7 +194,7 @@ def test_examples_without_a_label_are_left_out_and_labels_that_look_alike_are_to
     labels.write_text("title,label\nchef in a restaurant,Cook\nthe chef, cook\nsoftware programmer,\nnurse,Nurse\n")
     ran = run("classify", titles, "--labels", labels, "--label", "label", "--encoder", "lsa", "-o", out)
     assert ran.out == f"{out}: 4 rows, 3 labels, encoder lsa\n"
-    assert "1 of 4 rows have no label and are left out" in ran.err
+    assert "1 of 4 rows left out, for want of a label" in ran.err
     assert "'Cook' and ' cook' are labels of their own" in ran.err
     assert {row[2] for row in rows_of(out)[1:]} <= {"Cook", " cook", "Nurse"}
     labels.write_text("title,label\nchef in a restaurant,\n")
@@ -211,11 +211,45 @@ def test_rows_whose_truth_nobody_knows_are_left_out_of_the_report(run, tmp_path)
     ran = run(*arguments, "--evaluate", "label")
     assert "3 rows, 2 classes" in ran.out
     assert "accuracy                      1.0000" in ran.out
-    assert "3 rows have no true label in the column 'label' and are left out" in ran.err
+    assert "left out of the report: 3 rows without a true label in the column 'label'" in ran.err
     assert len(rows_of(out)) == 7
     texts.write_text('{"text": "chef", "label": null}\n')
     ran = run(*arguments, "--evaluate", "label")
     assert (ran.status, "no row has a true label" in ran.err, len(rows_of(out))) == (1, True, 2)
+
+
+def test_scores_become_chances_by_texts_held_out_and_answers_as_precise_as_asked(run, labels, tmp_path):
+    rows = [(f"{'a good ' * (row % 3)}{text}", code) for row, (text, code) in enumerate(TITLES * 12)]
+    held_out, out = tmp_path / "held_out.csv", tmp_path / "out.jsonl"
+    held_out.write_text("title,code\n" + "".join(f"{text},{code}\n" for text, code in [*rows, ("no truth", "")]))
+    arguments = ["classify", held_out, "--labels", labels, "--label", "code", "--encoder", "lsa", "-o", out]
+    arguments += ["--calibrate", held_out, "--any-of", "|", "--clean", "lower"]
+    ran = run(*arguments, "--truth", "code", "--precision", 0.9)
+    classifier = nm.LabelClassifier("lsa").fit([title.lower() for title in OCCUPATIONS.values()], list(OCCUPATIONS))
+    texts, truths = [text for text, _ in rows], [code.split("|") for _, code in rows]
+    classifier.calibrate(texts, truths)
+    chosen = classifier.choose_threshold(texts, truths, 0.9)
+    assert 0 < chosen.coverage < 1
+    assert f"precision {chosen.precision:.1%} on {chosen.coverage:.1%} of 48 texts" in ran.err
+    found = [json.loads(line) for line in out.read_text().splitlines()][:-1]
+    assert [row["score"] for row in found] == pytest.approx(classifier.confidence(texts).tolist(), abs=2e-6)
+    answered = [row["abstained"] is False for row in found]
+    assert np.mean(answered) == chosen.coverage
+    plain = json.loads(run(*arguments, "--evaluate", "code", "--json").out)
+    assert plain["accuracy"] == 0.75  # the truths are found in the column of --evaluate
+    for wrong, status in (
+        (["--evaluate", "code", "--precision", 1.5], 2),
+        (["--evaluate", "code", "--precision", 0.9, "--reject-below", 0.5], 2),
+        (["--truth", "colour"], 1),
+    ):
+        assert run(*arguments, *wrong).status == status, wrong
+    assert run(*arguments[:9], "--precision", 0.9).status == 2
+    held_out.write_text("title,code\n" + "chef,none of these\n" * 30)
+    ran = run(*arguments, "--truth", "code", "--precision", 0.5)
+    assert (ran.status, "no score reaches a precision of 0.5" in ran.err) == (1, True)
+    held_out.write_text("title,code\nchef,\n")
+    ran = run(*arguments, "--truth", "code")
+    assert (ran.status, "no row of the texts to calibrate by" in ran.err) == (1, True)
 
 
 def test_every_answer_is_the_librarys(run, labels, titles, tmp_path):

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import CycloptsError, Parameter
 
 from nearmost.cli.encoder import kept_encoder
-from nearmost.cli.judging import Judge
+from nearmost.cli.judging import Judge, calibrated
 from nearmost.cli.labelled import examples
 from nearmost.cli.options import Json, Threads
 from nearmost.cli.output import note, print_json
@@ -73,6 +73,20 @@ def classify(
     reject_below: Annotated[
         float | None, Parameter(metavar="P", help="Mark predictions with a smaller score than this as abstained.")
     ] = None,
+    calibrate: Annotated[
+        str | None,
+        Parameter(
+            metavar="FILE",
+            help="Other texts with true labels, hundreds: the score becomes the chance that the label is right.",
+        ),
+    ] = None,
+    truth: Annotated[
+        str | None, Parameter(metavar="COL", help="Column of true labels in FILE; else that of --evaluate, or label.")
+    ] = None,
+    precision: Annotated[
+        float | None,
+        Parameter(metavar="P", help="With --calibrate: abstain so that this share of the answers is right there."),
+    ] = None,
     clean: Annotated[
         str | None,
         Parameter(
@@ -90,7 +104,7 @@ def classify(
         ),
     ] = None,
     any_of: Annotated[
-        str | None, Parameter(metavar="SEP", help="The true labels are several, between SEP; any of them is right.")
+        str | None, Parameter(metavar="SEP", help="True labels are several, between SEP; any of them is right.")
     ] = None,
     report: Annotated[
         str | None, Parameter(metavar="FILE", help="Where to save that too: .html (with the texts), .json, .csv, .txt.")
@@ -102,8 +116,9 @@ def classify(
 ) -> None:
     """Write the label of every text, by the nearest label names or examples.
 
-    Each row gets label, score (share of the vote), runner-up, margin (the
-    lead over it) and whether the classifier abstains. Memory stays bounded
+    Each row gets label, score (share of the vote; with --calibrate the chance
+    that it is right), runner-up, margin (the lead over it in share of the
+    vote) and whether the classifier abstains. Memory stays bounded
     whatever the input's size. A run that was interrupted goes on where it
     was when it is started again, and the result is the same.
     """
@@ -115,6 +130,12 @@ def classify(
     from nearmost.reports.wording import counted
 
     _require_sense(output, [*inputs, labels], evaluate, any_of, report, reject_below)
+    if calibrate is None and evaluate is None and any_of is not None:
+        raise CycloptsError(msg="--any-of SEP goes with --evaluate COL, or with --calibrate FILE.")
+    if calibrate is None and (truth is not None or precision is not None):
+        raise CycloptsError(msg="--truth COL and --precision P go with --calibrate FILE.")
+    if precision is not None and (reject_below is not None or not 0 < precision <= 1):
+        raise CycloptsError(msg="--precision P lies above 0 and is at most 1, and takes the place of --reject-below.")
     cleaning = _Cleaning(clean)
     reading: dict[str, Any] = {"text": text, "key": key, "encoding": encoding, "format": format}
     if all(map(os.path.isfile, expand(inputs))):  # a column that is missing is told before the labels are encoded
@@ -125,6 +146,9 @@ def classify(
     )
     with step("labels") as progress:
         classifier.fit([cleaning(example) for example in texts], names, progress=progress)
+    if calibrate is not None:
+        held_out = read_corpus(calibrate, text=text, columns=[truth or evaluate or "label"], encoding=encoding)
+        calibrated(classifier, held_out, any_of, cleaning, precision)
     cleaning.changed.clear()
     judge = Judge(evaluate, any_of, with_texts=(report or "").lower().endswith(".html"))
     if Path(f"{output}.resume").exists() and not restart:
@@ -170,8 +194,8 @@ def _require_sense(
     from nearmost.classify.sheet import require_writable
     from nearmost.readers.sources import expand
 
-    if evaluate is None and (any_of is not None or report is not None):
-        raise CycloptsError(msg="--any-of SEP and --report FILE go with --evaluate COL.")
+    if evaluate is None and report is not None:
+        raise CycloptsError(msg="--report FILE goes with --evaluate COL.")
     if any_of == "":
         raise CycloptsError(msg="--any-of SEP: SEP is empty; say what stands between the labels, such as '|'.")
     if reject_below is not None and not 0 <= reject_below <= 1:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nearmost.cli.output import note
+from nearmost.cli.steps import step
 
 if TYPE_CHECKING:
+    from nearmost.classify import LabelClassifier
     from nearmost.classify.sheet import Row
     from nearmost.reports import Report
+    from nearmost.values import Corpus
 
 Truth: TypeAlias = str | tuple[str, ...]
 
@@ -50,6 +54,7 @@ class Judge:
         """How good the predictions are, where there is a truth; rows of which it is not known are left out."""
         from nearmost.errors import InputError
         from nearmost.reports import report
+        from nearmost.reports.wording import counted
 
         if self._column is None:
             return None
@@ -58,13 +63,51 @@ class Judge:
             raise InputError(f"no row has a true label in the column {self._column!r}; the predictions are written")
         if len(known) < len(self._rows):
             left = len(self._rows) - len(known)
-            note(f"{left:,} rows have no true label in the column {self._column!r} and are left out of the report")
+            note(f"left out of the report: {counted(left, 'row')} without a true label in the column {self._column!r}")
         truths, rows = zip(*known, strict=True)
         texts, best, second, scores, abstained = zip(*rows, strict=True)
         ranked = [[label, other] if other else [label] for label, other in zip(best, second, strict=True)]
         return report(
             truths, ranked, scores, texts=texts if self._with_texts else None, abstained=abstained, top=(1, 2)
         )
+
+
+def calibrated(
+    classifier: LabelClassifier,
+    held_out: Corpus,
+    separator: str | None,
+    cleaning: Callable[[str], str],
+    precision: float | None,
+) -> None:
+    """Makes scores chances, by texts with their truth; with a precision, also has the classifier abstain below it."""
+    from nearmost.errors import InputError
+    from nearmost.reports.wording import counted
+
+    (column,) = held_out.columns
+    known = [
+        (cleaning(text), [truth] if isinstance(truth, str) else list(truth))
+        for text, value in zip(held_out.texts, held_out.columns[column], strict=True)
+        if (truth := true_labels(value, separator))
+    ]
+    if not known:
+        raise InputError(f"no row of the texts to calibrate by has a true label in the column {column!r}")
+    texts, truths = zip(*known, strict=True)
+    encoder = classifier.encoder_
+    assert encoder is not None  # the labels are texts
+    with step("calibrating") as progress:
+        rows = encoder.encode(texts, progress=progress, n_threads=classifier.n_threads)
+        classifier.calibrate(rows, truths)
+    if precision is None:
+        return
+    found = classifier.choose_threshold(rows, truths, precision)
+    if not found.coverage:
+        raise InputError(f"no score reaches a precision of {precision:g} on the texts to calibrate by; ask for less")
+    classifier.set_params(reject_below=math.floor(found.threshold * 1e6) / 1e6)  # as scores are written
+    n_texts = counted(len(texts), "text")
+    note(
+        f"scores from {classifier.reject_below:g} on are answers: precision {found.precision:.1%} on "
+        f"{found.coverage:.1%} of {n_texts}"
+    )
 
 
 def true_labels(value: Any, separator: str | None) -> Truth:

@@ -129,13 +129,14 @@ def _is_share(given: str) -> bool:
 def examples(corpus: Corpus, path: str) -> tuple[list[str], list[str]]:
     """Texts and their labels; rows without a label are left out, and labels that nearly are the same are told."""
     from nearmost.errors import InputError
+    from nearmost.reports.wording import counted
 
     texts = list(corpus.texts)
     pairs = [pair for pair in zip(texts, corpus.labels or texts, strict=True) if pair[1].strip()]
     if not pairs:
         raise InputError(f"{path}: no row has a label; wanted one at least")
     if len(pairs) < len(texts):
-        note(f"{path}: {len(texts) - len(pairs):,} of {len(texts):,} rows have no label and are left out")
+        note(f"{path}: {len(texts) - len(pairs):,} of {counted(len(texts), 'row')} left out, for want of a label")
     alike: dict[str, dict[str, None]] = {}
     for _, label in pairs:
         alike.setdefault(" ".join(label.casefold().split()), {})[label] = None
