@@ -313,6 +313,14 @@ def test_what_cannot_be_learnt_from_is_refused_in_words(X, y, says):
         nm.LabelClassifier(Hashing()).fit(X, y)
 
 
+@pytest.mark.parametrize("wrong", ["0.5", float("nan"), [0.5]])
+def test_a_threshold_that_is_no_number_is_refused(wrong):
+    classifier = nm.LabelClassifier(reject_below=wrong).fit([[1.0, 0.0], [0.0, 1.0]], ["a", "b"])
+    for ask in (classifier.predict, lambda X: classifier.score(X, ["a"])):
+        with pytest.raises(nm.InputError, match="reject_below is"):
+            ask([[1.0, 0.0]])
+
+
 def test_texts_and_vectors_are_not_mixed():
     with pytest.raises(nm.InputError, match="wants vectors"):
         nm.LabelClassifier().fit([[1.0, 2.0]], ["a"]).predict(["cook"])

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nearmost.classify.confidence import Calibration, Threshold, spread, threshold
+from nearmost.classify.confidence import Calibration, Threshold, refused, spread, threshold
 from nearmost.classify.estimator import not_fitted, tags
 from nearmost.classify.inputs import Given, read_inputs
 from nearmost.classify.labels import Labels, labels_for
@@ -118,13 +118,13 @@ class LabelClassifier:
         array of lists, and none where it abstains.
         """
         ranked, _, confidence = self.decide(X)
-        refused = np.zeros(len(confidence), bool) if self.reject_below is None else confidence < self.reject_below
+        silent = refused(confidence, self.reject_below)
         if self.labels_.shape != "single":
-            return self.labels_.given_back(np.where((ranked.shares >= 0.5) & ~refused[:, None], ranked.labels, -1))
+            return self.labels_.given_back(np.where((ranked.shares >= 0.5) & ~silent[:, None], ranked.labels, -1))
         best: NDArray[Any] = self.classes_[ranked.labels[:, 0]]
         if self.reject_below is not None:
             best = best.astype(object)
-            best[refused] = None
+            best[silent] = None
         return best
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
@@ -178,8 +178,7 @@ class LabelClassifier:
         """
         ranked, _, confidence = self.decide(X)
         if self.labels_.shape == "single":
-            accepted = np.ones(len(confidence), bool) if self.reject_below is None else confidence >= self.reject_below
-            return float((self._right(ranked, y) & accepted).mean())
+            return float((self._right(ranked, y) & ~refused(confidence, self.reject_below)).mean())
         found = Labels.of(self.predict(X) if self.labels_.shape == "indicator" else list(self.predict(X)))
         return found.agreement(Labels.of(y))
 

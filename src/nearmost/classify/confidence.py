@@ -84,6 +84,15 @@ def spread(shares: NDArray[np.float64], chance: NDArray[np.float64]) -> NDArray[
     return mixed
 
 
+def refused(confidence: NDArray[np.float64], reject_below: float | None) -> NDArray[np.bool_]:
+    """Which answers are too doubtful to be given; none where there is no threshold."""
+    if reject_below is None:
+        return np.zeros(len(confidence), dtype=bool)
+    if not isinstance(reject_below, int | float | np.number) or np.isnan(reject_below):
+        raise InputError(f"reject_below is {reject_below!r}; it must be a confidence, from 0 to 1, or None")
+    return np.asarray(confidence < reject_below)
+
+
 def threshold(confidence: NDArray[np.float64], right: NDArray[np.bool_], precision: float) -> Threshold:
     """The lowest threshold at or above which this share of answers is right.
 

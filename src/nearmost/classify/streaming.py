@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost.classify.classifier import LabelClassifier
+from nearmost.classify.confidence import refused
 from nearmost.classify.sheet import Row, Sheet
 from nearmost.errors import InputError
 
@@ -147,11 +148,8 @@ def answers_of(classifier: LabelClassifier, rows: NDArray[np.float32]) -> list[A
     best, second = (names[ranked.labels[:, column]] for column in (0, min(1, ranked.labels.shape[1] - 1)))
     if ranked.labels.shape[1] < 2:
         second = np.full(len(best), "", dtype=object)
-    refused = np.zeros(len(rows), bool)
-    if classifier.reject_below is not None:
-        refused = confidence < classifier.reject_below
     scores, margins = ([f"{value:.6f}" for value in column.tolist()] for column in (confidence, signs[:, 2]))
-    abstained = np.where(refused, "true", "false").tolist()
+    abstained = np.where(refused(confidence, classifier.reject_below), "true", "false").tolist()
     return list(zip(best.tolist(), scores, second.tolist(), margins, abstained, strict=True))
 
 
