@@ -183,6 +183,15 @@ def test_two_runs_do_not_write_one_file(classifier, tmp_path):
     assert nm.classify_stream(classifier, second(), path) == 1
 
 
+def test_keys_may_be_numbers_and_texts_alone_are_refused(classifier, tmp_path):
+    texts = ["baker", "nurse", "at"]
+    nm.classify_stream(classifier, enumerate(texts), tmp_path / "numbers.csv")
+    nm.classify_stream(classifier, zip("012", texts, strict=True), tmp_path / "strings.csv")
+    assert (tmp_path / "numbers.csv").read_bytes() == (tmp_path / "strings.csv").read_bytes()
+    with pytest.raises(nm.InputError, match=r"enumerate\(texts\)"):
+        nm.classify_stream(classifier, ["at", *texts], tmp_path / "out.csv")
+
+
 def test_a_text_that_comes_again_is_not_encoded_again(classifier, tmp_path):
     rows = [(str(row), LABELS[row % 5]) for row in range(1000)]
     nm.classify_stream(classifier, rows, tmp_path / "out.tsv")

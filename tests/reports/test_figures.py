@@ -220,6 +220,24 @@ def test_labels_may_be_numbers_or_mixed_and_missing_ones_are_abstentions():
     assert nm.report(["a", "b"], [["a", "b"], []], samples=0).figures["coverage"] == 0.5
 
 
+def test_the_na_of_pandas_is_an_abstention_and_no_truth():
+    class NAType:
+        """Neither equal nor unequal to anything, as that of pandas."""
+
+        def __eq__(self, other):
+            return self
+
+        def __bool__(self):
+            raise TypeError("boolean value of NA is ambiguous")
+
+        __hash__ = object.__hash__
+
+    report = nm.report(["a", "b"], ["a", NAType()], samples=0)
+    assert (report.accuracy, report.figures["coverage"]) == (0.5, 0.5)
+    with pytest.raises(nm.InputError, match="row 1 of truth has no label"):
+        nm.report(["a", NAType()], ["a", "b"])
+
+
 def test_rows_marked_as_abstained_are_wrong_everywhere():
     ranked = [["a", "b"], ["b", "a"], ["a", "b"]]
     report = nm.report(["a", "b", "b"], ranked, abstained=[True, False, False], top=[1, 2], samples=0)
@@ -240,6 +258,8 @@ def test_rows_marked_as_abstained_are_wrong_everywhere():
         ((["a"], [{"a"}]), "predicted holds a set"),
         ((["a"], ["a"], [[0.5, 0.5]]), "labels=classifier.classes_"),
         ((["a"], ["a"], [math.nan]), "row 0 of the scores is nan"),
+        (([1, 2], ["1", "2"]), "make both strings"),
+        ((["1", "2"], [None, [2, 1]]), "make both strings"),
     ],
 )
 def test_what_cannot_be_scored_is_refused_with_a_sentence(arguments, says):

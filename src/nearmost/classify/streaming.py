@@ -36,7 +36,7 @@ as long on some hundred thousand named ones as all else here takes.
 
 def classify_stream(
     classifier: LabelClassifier,
-    records: Iterable[Record],
+    records: Iterable[tuple[object, str]],
     output: str | os.PathLike[str],
     *,
     clean: Callable[[str], str] | None = None,
@@ -55,7 +55,7 @@ def classify_stream(
     if classifier.labels_.shape != "single":
         raise InputError("a file is classified into one label a text; this classifier was fitted with several")
     memory = _Memory()
-    incoming = iter(records)
+    incoming = _pairs(records)
     with Sheet(output, {**identity(classifier), **(made_of or {})}, restart=restart) as sheet:
         for row in _again(sheet, incoming):
             memory.keep(row[1] if clean is None else clean(row[1]), row[0][2:])
@@ -170,6 +170,15 @@ def identity(classifier: LabelClassifier) -> dict[str, Any]:
         "recall": classifier.recall,
         "calibration": calibration,
     }
+
+
+def _pairs(records: Iterable[tuple[object, str]]) -> Iterator[Record]:
+    """Keys, which may be numbers, as they are written, and texts."""
+    for record in records:
+        if isinstance(record, str):
+            raise InputError(f"records are texts, such as {record!r:.40}; wanted pairs (key, text): enumerate(texts)")
+        key, text = record
+        yield str(key), text
 
 
 def _again(sheet: Sheet, incoming: Iterator[tuple[str, str]]) -> Iterator[tuple[Row, str]]:

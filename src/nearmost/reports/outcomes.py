@@ -80,6 +80,7 @@ def outcomes_of(
         mask = np.asarray(abstained, dtype=bool)
         _same_length("abstained", len(mask), len(true))
         silent |= mask
+    _same_kind(true, [guess[0] for guess, quiet in zip(guesses, silent.tolist(), strict=True) if not quiet])
     return _coded(true, guesses, silent, _confidence(known, silent), texts)
 
 
@@ -143,8 +144,19 @@ def _ranked(value: Any) -> tuple[Any, ...]:
 
 
 def _missing(value: Any) -> bool:
-    """None, or the NaN that pandas puts where there is nothing."""
-    return value is None or (isinstance(value, float) and value != value)
+    """None, or the NaN or NA that pandas puts where there is nothing."""
+    return value is None or (isinstance(value, float) and value != value) or type(value).__name__ == "NAType"
+
+
+def _same_kind(true: list[tuple[Any, ...]], guesses: list[Any]) -> None:
+    """Raises InputError where one side has strings and the other has none: 7 and "7" would never agree."""
+    strings = {isinstance(value, str) for values in true for value in values}
+    theirs = {isinstance(value, str) for value in guesses}
+    if len(strings) == len(theirs) == 1 and strings != theirs:
+        raise InputError(
+            f"truth holds {true[0][0]!r:.40} and predicted {guesses[0]!r:.40}: strings never equal other labels; make "
+            "both strings"
+        )
 
 
 def _sorted(values: Iterable[Any]) -> list[Any]:
