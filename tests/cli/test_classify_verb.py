@@ -177,11 +177,16 @@ def test_what_cannot_come_to_a_good_end_is_refused_before_the_labels_are_encoded
         (["--evaluate", "code", "--any-of", ""], 2, "SEP is empty"),
         (["--evaluate", "colour"], 1, "no column 'colour'"),
         (["--text", "colour"], 1, "no column 'colour'"),
+        (["--limit", 0], 1, "limit is 0"),
+        (["--calibrate", tmp_path / "absent.tsv"], 1, "no such file"),
+        (["--calibrate", out], 2, "one of the inputs"),
         (["--reject-below", 70], 2, "between 0 and 1"),
         (["-k", 0], 1, "k is 0"),
     ):
         ran = run(*arguments, *more)
         assert (ran.status, says in ran.err, "labels" in ran.err.split("\n")[0].split()) == (status, True, False), more
+    ran = run("classify", tmp_path / "absent.tsv", *arguments[2:])
+    assert (ran.status, ran.err.count("no such file"), ran.err.count("\n")) == (1, 1, 1)
     ran = run("classify", tmp_path / "t*.tsv", "--labels", labels, "--encoder", "lsa", "-o", titles)
     assert (ran.status, titles.read_text()) == (2, before)
     page = tmp_path / "page.csv"

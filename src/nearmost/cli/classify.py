@@ -126,10 +126,11 @@ def classify(
     from nearmost.queries import whole
     from nearmost.readers import read_corpus
     from nearmost.readers.corpus import iter_records
-    from nearmost.readers.sources import expand
+    from nearmost.readers.sources import expand, is_pipe
     from nearmost.reports.wording import counted
 
-    _require_sense(output, [*inputs, labels], evaluate, any_of, report, reject_below)
+    sources = [*inputs, labels, *([] if calibrate is None else [calibrate])]
+    _require_sense(output, sources, evaluate, any_of, report, reject_below)
     if calibrate is None and evaluate is None and any_of is not None:
         raise CycloptsError(msg="--any-of SEP goes with --evaluate COL, or with --calibrate FILE.")
     if calibrate is None and (truth is not None or precision is not None):
@@ -138,16 +139,21 @@ def classify(
         raise CycloptsError(msg="--precision P lies above 0 and is at most 1, and takes the place of --reject-below.")
     cleaning = _Cleaning(clean)
     reading: dict[str, Any] = {"text": text, "key": key, "encoding": encoding, "format": format}
-    if all(map(os.path.isfile, expand(inputs))):  # a column that is missing is told before the labels are encoded
-        next(iter_records(inputs, columns=() if evaluate is None else (evaluate,), limit=1, **reading))
+    if not any(
+        one == "-" or is_pipe(one) for one in expand(inputs)
+    ):  # say before the labels are encoded what is missing
+        columns = () if evaluate is None else (evaluate,)
+        next(iter_records(inputs, columns=columns, limit=1 if limit is None else min(limit, 1), **reading))
+    held_out = None
+    if calibrate is not None:
+        held_out = read_corpus(calibrate, text=text, columns=[truth or evaluate or "label"], encoding=encoding)
     texts, names = examples(read_corpus(labels, text=label_text, label=label, encoding=label_encoding), labels)
     classifier = LabelClassifier(
         kept_encoder(encoder, cache), whole(k, "k", 1), weights, reject_below, n_threads=threads
     )
     with step("labels") as progress:
         classifier.fit([cleaning(example) for example in texts], names, progress=progress)
-    if calibrate is not None:
-        held_out = read_corpus(calibrate, text=text, columns=[truth or evaluate or "label"], encoding=encoding)
+    if held_out is not None:
         calibrated(classifier, held_out, any_of, cleaning, precision)
     cleaning.changed.clear()
     judge = Judge(evaluate, any_of, with_texts=(report or "").lower().endswith(".html"))

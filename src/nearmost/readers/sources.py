@@ -75,10 +75,10 @@ class Source:
             return False
         if self._member is not None:
             return True
-        if not os.path.isfile(self.name):
-            return False  # a pipe: what is read of it to have a look is gone
+        if is_pipe(self.name):
+            return False
         with _Counted(self) as counted:
-            return counted.head.startswith(b"PK\x03\x04")
+            return os.path.isfile(self.name) and counted.head.startswith(b"PK\x03\x04")
 
     def raw(self) -> BinaryIO:
         """The bytes as they lie there."""
@@ -120,6 +120,11 @@ class _Counted(io.RawIOBase):
         if self._own and not self.closed:
             self._raw.close()
         super().close()
+
+
+def is_pipe(path: Path) -> bool:
+    """Whether what is read from there to have a look is gone: a pipe, a terminal."""
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
 
 def expand(path: Path | Sequence[Path]) -> list[Path]:
