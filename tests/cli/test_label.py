@@ -256,6 +256,12 @@ def test_a_table_without_rows_keeps_its_heading(folder, tmp_path, capsys):
     assert heading == ["id,title,year,__Topic__MANUAL,__Topic__WEAK_SUPERVISION,__Topic__WEAK_SUPERVISION__confidence"]
 
 
+def test_what_another_model_says_is_taken_as_votes(folder, tmp_path, capsys):
+    (tmp_path / "model.v2.csv").write_text("id,label,confidence\n1,Sports,0.9\n2,World,0.6\n")
+    out = run(capsys, "heuristics", folder, "--predictions", str(tmp_path / "model.v2.csv"), "--json")[1]
+    assert [(row["name"], row["kind"], row["n_votes"]) for row in json.loads(out)] == [("model", "import", 2)]
+
+
 def test_help_names_every_verb(capsys):
     assert main(["label", "--help"]) == 0
     out = capsys.readouterr().out

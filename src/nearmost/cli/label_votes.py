@@ -20,6 +20,7 @@ HEURISTICS = """\
 Examples:
   nearmost label heuristics news
   nearmost label heuristics news --add sport_lookup.py
+  nearmost label heuristics news --predictions my_model.csv
   nearmost label heuristics news --off sport_lookup
 """
 APPROVE = """\
@@ -53,6 +54,13 @@ def heuristics(
     add: Annotated[
         str | None, Parameter(metavar="FILE", help="Take this .py or .toml into the project; its code is approved.")
     ] = None,
+    predictions: Annotated[
+        str | None,
+        Parameter(
+            metavar="FILE",
+            help="Take what another model says, a table of keys, labels and perhaps confidence, as votes of its name.",
+        ),
+    ] = None,
     on: Annotated[str | None, Parameter(metavar="NAME", help="Let weak supervision count this one.")] = None,
     off: Annotated[str | None, Parameter(metavar="NAME", help="Let it not count this one.")] = None,
     as_json: Json = False,
@@ -64,6 +72,8 @@ def heuristics(
         about = project.task(task).name
         if add is not None:
             project.add_heuristic(about, Path(add).stem, Path(add).read_text(encoding="utf-8"))
+        if predictions is not None:
+            project.add_predictions(about, Path(predictions).name.partition(".")[0], predictions)
         for name, state in ((on, True), (off, False)):
             if name is not None:
                 project.enable(about, name, state)

@@ -48,6 +48,7 @@ def stats(folder: Folder, /, *, task: TaskName = None, as_json: Json = False) ->
             "heuristic": each.heuristic,
             "label": names[each.label],
             "coverage": each.coverage,
+            "hits": each.hits,
             "overlaps": each.overlaps,
             "conflicts": each.conflicts,
             "right": each.right,
@@ -61,10 +62,12 @@ def stats(folder: Folder, /, *, task: TaskName = None, as_json: Json = False) ->
     if as_json:
         print_json(rows)
         return
-    headings = ["heuristic", "label", "coverage", "overlaps", "conflicts", "right", "precision (95 %)"]
+    spans = any(each.hits != each.coverage for each in found)
+    more = ["hits"] if spans else []
+    headings = ["heuristic", "label", "coverage", *more, "overlaps", "conflicts", "right", "precision (95 %)"]
     shown = [
-        [each.heuristic, names[each.label], each.coverage, each.overlaps, each.conflicts,
-         f"{each.right}/{each.judged}", _precision(each)]
+        [each.heuristic, names[each.label], each.coverage, *([each.hits] if spans else []), each.overlaps,
+         each.conflicts, f"{each.right}/{each.judged}", _precision(each)]
         for each in found
     ]  # fmt: skip
     print_table(headings, shown)
@@ -256,8 +259,9 @@ def _precision(row: Any) -> str:
 def _accuracy(metrics: dict[str, Any]) -> str:
     if metrics.get("accuracy") is None:
         return "not measured: too few labels by hand, or no vectors"
-    coverage, error = metrics.get("coverage"), metrics.get("calibration_error")
+    coverage, error, f1 = (metrics.get(name) for name in ("coverage", "calibration_error", "f1"))
     more = "" if coverage is None else f", of {coverage:.0%} of them"
+    more += "" if f1 is None else f", F1 {f1:.3f}"
     more += "" if error is None else f", confidence off by {error:.3f}"
     return f"{metrics['accuracy']:.1%} of {metrics.get('judged', 'the')} labels by hand{more}"
 

@@ -15,6 +15,7 @@ from nearmost.label.browsing import slices as _slices
 from nearmost.label.browsing.slices import Slice
 from nearmost.label.exchange import archives, refinery
 from nearmost.label.exchange import export as _export
+from nearmost.label.exchange import predictions as _predictions
 from nearmost.label.exchange import sheet as _sheet
 from nearmost.label.exchange import snapshot as _snapshot
 from nearmost.label.heuristics import catalogue as _catalogue
@@ -234,6 +235,7 @@ class Project:
     remove_heuristic = _catalogue.remove_heuristic
     approve = _catalogue.approve
     enable = _catalogue.enable
+    add_predictions = _predictions.add_predictions
     run = _running.run
     preview = _previewing.preview
 

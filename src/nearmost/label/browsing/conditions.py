@@ -13,8 +13,8 @@ from nearmost.label.browsing.query_line import Term, bounds, terms
 from nearmost.label.manual.tasks import Label, Task, task
 from nearmost.label.records import words
 from nearmost.label.store.opened import Opened, n_rows
-from nearmost.label.votes import runs
 from nearmost.label.votes.columns import unpacked
+from nearmost.label.votes.conflicts import conflicts
 from nearmost.label.votes.weak import weak_cells
 
 Mask = NDArray[np.bool_]
@@ -202,7 +202,7 @@ class Conditions:
     def what_it_is(self, term: Term, value: str) -> Mask:
         about = self.task(term)
         if value == "conflict":
-            return runs.conflicts(self.project, about)
+            return conflicts(self.project, about)
         if value == "wrong":
             rows = weak_cells(self.project, about)
             right = np.zeros(len(rows), dtype=bool)

@@ -82,11 +82,13 @@ def annotate_from(
     created = now()
     with project.database.writing():
         for where, row in rows:
-            answer = _labels(about, row.get(label), where)
-            if answer is None:
+            names = labels_in(about, row.get(label), where)
+            if names is None:
                 counts["n_empty"] += 1
                 continue
-            number = _record(project, row, where)
+            answer: list[int | None] = [about.label(name).id for name in names]
+            answer = answer or [None]
+            number = record_in(project, row, where)
             if number in seen:
                 raise DuplicateKeyError(f"{where}: is about the record of {seen[number]}; a sheet labels a record once")
             seen[number] = where
@@ -110,8 +112,8 @@ def annotate_from(
     return Answered(**counts)
 
 
-def _labels(about: Task, value: Value, where: str) -> list[int | None] | None:
-    """The ids that a cell names, [None] for: none of the labels; None where it is empty."""
+def labels_in(about: Task, value: Value, where: str) -> list[str] | None:
+    """The labels that a cell names, which may be none of them; None where it is empty."""
     text = "" if value is None else str(value).strip()
     if not text:
         return None
@@ -119,7 +121,7 @@ def _labels(about: Task, value: Value, where: str) -> list[int | None] | None:
     if about.kind == "multi":
         names = [name for each in _listed(text, where) if (name := str(each).strip())]
     try:
-        return [about.label(name).id for name in dict.fromkeys(names)] or [None]
+        return [about.label(name).name for name in dict.fromkeys(names)]
     except NearmostError as error:
         raise type(error)(f"{where}: {error}") from None
 
@@ -134,7 +136,7 @@ def _listed(text: str, where: str) -> list[Any]:
         raise InputError(f'{where}: {text!r:.60} is no list of labels; write ["good", "bad"], or good, bad') from None
 
 
-def _record(project: Opened, row: Mapping[str, Value], where: str) -> int:
+def record_in(project: Opened, row: Mapping[str, Value], where: str) -> int:
     """The record that a row is about."""
     attributes, key = project.settings.attributes, project.settings.key or (KEY,)
     values = {name: converted(row.get(name), attributes.get(name, "text"), name, where) for name in key}

@@ -13,7 +13,9 @@ from nearmost.errors import ShapeError
 from nearmost.label.manual.tasks import ABSTAIN
 from nearmost.label.supervision.combining import Supervision, supervise
 from nearmost.label.supervision.neighborhood import Neighborhood
+from nearmost.label.supervision.statistics import HeuristicStatistics
 from nearmost.label.votes.arrays import Floats, Votes
+from nearmost.label.votes.intervals import wilson
 
 NO, YES = 0, 1
 
@@ -66,6 +68,46 @@ def question(
     weight[where[yes], who[yes]] = sure[yes]
     both = {name: np.stack([1 - rows, rows], axis=1) for name, rows in (soft or {}).items()}
     return Votes.of(table, weight, names=names, n_labels=2, soft=both)
+
+
+def set_statistics(
+    names: Sequence[str],
+    heuristic: ArrayLike,
+    record: ArrayLike,
+    labels: ArrayLike,
+    manual: NDArray[np.bool_],
+    judged: NDArray[np.bool_],
+) -> list[HeuristicStatistics]:
+    """A row for each heuristic and each label that it votes for, from votes in three columns.
+
+    Who votes on a record says no to the labels that it does not name: that is what conflicts are counted by.
+    """
+    who, where, what = (np.asarray(column, dtype=np.int64) for column in (heuristic, record, labels))
+
+    def named(number: int) -> NDArray[np.bool_]:
+        said = np.zeros(manual.shape, dtype=bool)
+        said[where[who == number], what[who == number]] = True
+        return said
+
+    voters, yes = np.zeros(len(judged), dtype=np.int64), np.zeros(manual.shape, dtype=np.int64)
+    for number in range(len(names)):
+        voters, yes = voters + named(number).any(axis=1), yes + named(number)
+    found = []
+    for number, name in enumerate(names):
+        said = named(number)
+        for label in np.flatnonzero(said.any(axis=0)).tolist():
+            here = said[:, label]
+            weighed = here & judged
+            right, n = int((weighed & manual[:, label]).sum()), int(weighed.sum())
+            others = yes[here, label] - 1
+            found.append(
+                HeuristicStatistics(
+                    heuristic=name, label=label, coverage=int(here.sum()), hits=int(here.sum()),
+                    overlaps=int((others > 0).sum()), conflicts=int((voters[here] - 1 > others).sum()),
+                    right=right, judged=n, interval=wilson(right, n), out_of_fold=False,
+                )
+            )  # fmt: skip
+    return found
 
 
 def supervise_each(

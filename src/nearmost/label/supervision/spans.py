@@ -7,12 +7,14 @@ the version of a tokenizer.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from math import exp
 
 from nearmost.errors import InputError
+from nearmost.label.supervision.statistics import HeuristicStatistics
+from nearmost.label.votes.intervals import wilson
 
 WITHOUT_LABELS = 0.8
 Stretch = tuple[int, int, int, int]
@@ -96,6 +98,58 @@ def precisions(
         )
         for (name, label), records in marked.items()
     }
+
+
+def span_statistics(
+    names: Sequence[str],
+    votes: Iterable[SpanVote],
+    manual: Iterable[Stretch],
+    judged: Iterable[int],
+    *,
+    unheard: Mapping[int, Set[tuple[int, int]]] | None = None,
+) -> list[HeuristicStatistics]:
+    """A row for each heuristic and each label that it marks.
+
+    Overlaps and conflicts are records on which another heuristic marks the same text, or some of it, as the same or as
+    something else. On records that were judged, a hit is right where most of its characters have its label by hand;
+    the stretches in ``unheard`` are not asked: words that the record itself brought into a list.
+    """
+    known, left_out = set(judged), unheard or {}
+    truth: dict[tuple[int, int], set[int]] = defaultdict(set)
+    for record, start, end, label in manual:
+        truth[record, label].update(range(start, end))
+    by_record: dict[int, list[SpanVote]] = defaultdict(list)
+    for vote in votes:
+        by_record[vote.record].append(vote)
+    counts: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
+    for record, marks in by_record.items():
+        told: dict[tuple[str, int], set[str]] = defaultdict(set)
+        for mark in marks:
+            count, what = counts[mark.heuristic, mark.label], told[mark.heuristic, mark.label]
+            what.add("coverage")
+            count["hits"] += 1
+            for other in marks:
+                if other.heuristic != mark.heuristic and other.start < mark.end and mark.start < other.end:
+                    what.add("overlaps" if other.label == mark.label else "conflicts")
+            if record not in known:
+                continue
+            if (mark.start, mark.end) in left_out.get(record, ()):
+                count["unheard"] += 1
+                continue
+            count["judged"] += 1
+            there = truth[record, mark.label] & set(range(mark.start, mark.end))
+            count["right"] += 2 * len(there) > mark.end - mark.start
+        for each, said in told.items():
+            counts[each].update(said)
+    order = {name: number for number, name in enumerate(names)}
+    return [
+        HeuristicStatistics(
+            heuristic=name, label=label, coverage=count["coverage"], hits=count["hits"], overlaps=count["overlaps"],
+            conflicts=count["conflicts"], right=count["right"], judged=count["judged"],
+            interval=wilson(count["right"], count["judged"]), out_of_fold=count["unheard"] > 0,
+        )
+        for (name, label), count in sorted(counts.items(), key=lambda each: (order[each[0][0]], each[0][1]))
+    ]  # fmt: skip
 
 
 def merge_spans(

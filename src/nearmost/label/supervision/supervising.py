@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost.errors import InputError
-from nearmost.label.manual.annotations import manual, manual_multi, manual_spans
+from nearmost.label.manual.annotations import manual, manual_multi
 from nearmost.label.manual.tasks import ABSTAIN, Task, task
 from nearmost.label.records.vectors import FILE, index
 from nearmost.label.store.database import now
@@ -20,15 +20,16 @@ from nearmost.label.supervision.combining import PROBABILISTIC, quality
 from nearmost.label.supervision.combining import supervise as supervised
 from nearmost.label.supervision.confusion import Confusion
 from nearmost.label.supervision.confusion import confusion as confused
-from nearmost.label.supervision.multi import question, supervise_each
 from nearmost.label.supervision.neighborhood import Neighborhood
-from nearmost.label.supervision.spans import SpanVote, merge_spans
+from nearmost.label.supervision.several import stats_of_several, supervise_multi, supervise_spans
 from nearmost.label.supervision.statistics import HeuristicStatistics, statistics
 from nearmost.label.supervision.threshold import TRUST, Threshold, pick_threshold
 from nearmost.label.votes import runs, weak
 from nearmost.label.votes.arrays import Labels, Votes, WeakLabels
+from nearmost.label.votes.conflicts import conflicts
 
 NEIGHBORS = 10
+NOTHING = "nothing is uncertain yet: supervise first, or take by='diverse' or 'random'"
 By = Literal["uncertain", "conflict", "random", "outlier", "similar", "diverse"]
 
 
@@ -46,8 +47,14 @@ def votes_of(project: Opened, task_name: str | None = None, *, enabled: bool | N
 
 
 def stats(project: Opened, task_name: str | None = None) -> list[HeuristicStatistics]:
-    """A row for each heuristic and label: coverage, overlaps, conflicts, and precision with its interval."""
-    return statistics(votes_of(project, task_name, enabled=None), manual(project, task_name))
+    """A row for each heuristic and label: coverage, overlaps, conflicts, and precision with its interval.
+
+    Of spans, precision is that of the hits, one being right where most of its characters have its label by hand.
+    """
+    about = task(project, task_name)
+    if about.kind != "class":
+        return stats_of_several(project, about)
+    return statistics(votes_of(project, about.name, enabled=None), manual(project, about.name))
 
 
 def supervise(
@@ -64,14 +71,15 @@ def supervise(
     begin with what is learned of the labels by hand: a classifier of the records' vectors and one of their words, each
     where there are any; "vectors" or "words" is one of them. The run's ``metrics`` tell how good weak labels are where
     somebody knows better, each record judged by a model that did not see its label, and beside it the same of those
-    classifiers alone: ``manual_only``. Spans are merged as refinery does, whatever the ``model``: see
+    classifiers alone: ``manual_only``. Of several labels each is a question of its own, and the metrics are of all of
+    them together. Spans are merged as refinery does, whatever the ``model``: see
     ``spans.merge_spans``.
     """
     about = task(project, task_name)
     if about.kind == "multi":
-        return _supervise_multi(project, about, model, options)
+        return supervise_multi(project, about, model, learner, _near(project, model), options)
     if about.kind == "span":
-        return _supervise_spans(project, about, options)
+        return supervise_spans(project, about, options)
     known = manual(project, about.name)
     votes, beside = with_learners(project, votes_of(project, about.name), known, learner if model == "bayes" else False)
     if SOURCE.format("words") in votes.soft:
@@ -152,13 +160,15 @@ def queue(
     known = np.where(done, 0, ABSTAIN)
     if by == "random":
         return queues.at_random(left, n, seed)
+    if by in ("uncertain", "conflict") and about.kind != "class":
+        return _of_several(project, about, by, left)[:n]
     if by in ("uncertain", "conflict"):
         rows = weak.weak_rows(project, about.name) if weak.weak_run(project, about.name) is not None else None
         made = None if rows is None else _weak_labels(rows)
         if by == "conflict":
             return queues.conflicting(votes_of(project, about.name), left, n, made)
         if made is None:
-            raise InputError("nothing is uncertain yet: supervise first, or take by='diverse' or 'random'")
+            raise InputError(NOTHING)
         return queues.uncertain(made, left, n)
     with index(project) as found:
         vectors = found.vectors().rows
@@ -176,40 +186,15 @@ def queue(
     return queues.similar(vectors, np.array([record_id(project, each) for each in several]), left, n)
 
 
-def _supervise_multi(project: Opened, about: Task, model: str, options: dict[str, Any]) -> weak.WeakRun:
-    rows, n_records = runs.vote_rows(project, about, enabled=True), n_rows(project)
-    questions = [
-        question(label, n_records, rows.names, rows.heuristic, rows.record, rows.label, rows.confidence)
-        for label in range(len(about.labels))
-    ]
-    labels, judged = manual_multi(project, about.name)
-    found = supervise_each(questions, labels, judged, model=model, neighborhood=_near(project, model), **options)
-    metrics = {"accuracy": float((found.labels[judged] == labels[judged]).mean()) if judged.any() else None}
-    return weak.save_weak(
-        project, about.name, found.labels, found.confidence, model=model, options=options, metrics=metrics
-    )
-
-
-def _supervise_spans(project: Opened, about: Task, options: dict[str, Any]) -> weak.WeakRun:
-    rows = runs.vote_rows(project, about, enabled=True)
-    columns = (rows.heuristic, rows.record, rows.start, rows.end, rows.label, rows.confidence)
-    votes = [
-        SpanVote(rows.names[who], record, start, end, label, sure)
-        for who, record, start, end, label, sure in zip(*(column.tolist() for column in columns), strict=True)
-        if 0 <= start < end
-    ]
-    known = [
-        (each.record, each.start, each.end, about.number(each.label)) for each in manual_spans(project, about.name)
-    ]
-    found = merge_spans(votes, known, np.flatnonzero(_answered(project, about)).tolist(), **options)
-    spans = [
-        weak.WeakSpan(each.record, each.start, each.end, about.names[each.label], each.confidence) for each in found
-    ]
-    empty = np.empty(0)
-    metrics = {"n_spans": len(spans)}
-    return weak.save_weak(
-        project, about.name, empty, empty, model="weak_nlp", options=options, metrics=metrics, spans=spans
-    )
+def _of_several(project: Opened, about: Task, by: By, left: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of a task of several labels or of spans: where heuristics differ, or by the label that is least sure."""
+    if by == "conflict":
+        return left[conflicts(project, about)[left]]
+    if weak.weak_run(project, about.name) is None:
+        raise InputError(NOTHING)
+    rows, least = weak.weak_cells(project, about), np.full(n_rows(project), np.inf)
+    np.minimum.at(least, rows["record"], rows["confidence"])
+    return left[np.argsort(least[left], kind="stable")]
 
 
 def _of_class(project: Opened, task_name: str | None) -> Task:

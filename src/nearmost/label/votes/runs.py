@@ -257,13 +257,3 @@ def _held_out(votes: Rows, judged: Rows, about: Task, n_records: int) -> NDArray
     for rows in (votes, judged):
         column[rows["record"]] = label_numbers(rows, about)
     return column
-
-
-def conflicts(project: Opened, task_name: str | Task | None = None) -> NDArray[np.bool_]:
-    """(n_records,): on which records heuristics that are switched on name different labels."""
-    votes = vote_rows(project, task_name, enabled=True)
-    n_records = n_rows(project)
-    highest, lowest = np.full(n_records, -1), np.full(n_records, np.iinfo(np.int64).max)
-    np.maximum.at(highest, votes.record, votes.label)
-    np.minimum.at(lowest, votes.record, votes.label)
-    return np.asarray(lowest < highest)

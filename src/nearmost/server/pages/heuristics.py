@@ -38,7 +38,7 @@ def table(shown: Shown, task: str) -> dict[str, Any]:
             "stale": each.stale, "run": None if last is None else
             {"status": last.status, "n_votes": last.n_votes, "seconds": last.seconds, "error": last.error},
         })  # fmt: skip
-    statistics = project.stats(task) if project.task(task).kind == "class" else []
+    statistics = project.stats(task)
     return {"heuristics": infos, "statistics": [{**_plain(row), "precision": row.precision} for row in statistics]}
 
 
