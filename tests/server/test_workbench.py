@@ -186,6 +186,23 @@ def test_functions_are_written_tried_and_run_from_the_page(client: Any, project:
     assert client.get("/api/heuristics/source", params={"task": "Topic", "name": "coaches"}).json()["source"] == source
 
 
+def test_a_new_function_is_right_as_it_stands_and_replaces_none(client: Any, project: Project) -> None:
+    project.add_task("Odd", ['a "b" {c}', "d"])
+    for task in ("Odd", "Words"):
+        client.post("/api/heuristics/new", json={"task": task, "name": "fresh"})
+        source = client.get("/api/heuristics/source", params={"task": task, "name": "fresh"}).json()["source"]
+        body = {"task": task, "name": "fresh", "source": source.replace('"word"', '"the"')}
+        shown = client.post("/api/heuristics/preview", json=body).json()["records"]
+        assert [each["error"] for each in shown] == [None] * 10
+        assert any(each["votes"] for each in shown)
+        again = client.post("/api/heuristics/new", json={"task": task, "name": "fresh"})
+        assert again.status_code == 400
+        assert "already" in again.json()["error"]
+    project.embed("lsa:8")
+    region = {"task": "Odd", "name": "fresh", "label": "d", "polygon": [[0, 0], [1, 0], [1, 1]]}
+    assert client.post("/api/map/region", json=region).status_code == 400
+
+
 def test_supervision_runs_as_a_job_and_the_overview_shows_it(client: Any, project: Project) -> None:
     project.embed("lsa:8")
     names = project.task("Topic").names

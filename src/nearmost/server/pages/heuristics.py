@@ -8,16 +8,26 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 
-from nearmost.server.shown import Shown
+from nearmost.errors import InputError
+from nearmost.label import Limits
+from nearmost.server.shown import Shown, Workbench
 
 router = APIRouter()
 Text = Annotated[str, Body()]
 On = Annotated[Literal["random", "conflicts"], Body()]
 EMPTY = '''def {name}(record):
     """What it looks for."""
-    if "word" in record["{attribute}"].text.lower():
-        return "{label}"
+    if "word" in record[{attribute!r}].text.lower():
+        return {label!r}
 '''
+MARKS = '''def {name}(record):
+    """What it looks for."""
+    for word in record[{attribute!r}]:
+        if word.text.lower() == "word":
+            yield {label!r}, word.i, word.i + 1
+'''
+PATIENCE = Limits(seconds_per_record=1.0)
+"""Of a preview: somebody waits for it."""
 
 
 @router.get("/heuristics")
@@ -52,8 +62,12 @@ def source(shown: Shown, task: str, name: str) -> dict[str, Any]:
 def new(shown: Shown, task: Text, name: Text) -> dict[str, Any]:
     """A new labelling function, to be edited."""
     about = shown.project.task(task)
-    attribute = about.attribute or next(iter(shown.project.attributes))
-    shown.project.add_heuristic(task, name, EMPTY.format(name=name, attribute=attribute, label=about.names[0]))
+    free(shown, task, name)
+    key, kinds = shown.project.key or [], shown.project.attributes
+    texts = [each for each, kind in kinds.items() if kind == "text" and each not in key]
+    attribute = about.attribute or next(iter([*texts, *key]), "text")
+    code = (MARKS if about.kind == "span" else EMPTY).format(name=name, attribute=attribute, label=about.names[0])
+    shown.project.add_heuristic(task, name, code)
     return {"name": name}
 
 
@@ -82,7 +96,7 @@ def enable(shown: Shown, task: Text, name: Text, on: Annotated[bool, Body()]) ->
 @router.post("/api/heuristics/preview")
 def preview(shown: Shown, task: Text, name: Text, source: Text, on: On = "random") -> dict[str, Any]:
     """What code says of ten records, before it is saved. The request itself is the approval: it was typed here."""
-    found = shown.project.preview(task, name, n=10, on=on, source=source)
+    found = shown.project.preview(task, name, n=10, on=on, source=source, limits=PATIENCE)
     return {
         "records": [
             {"id": each.record.id, "key": each.record.key, "values": each.record.values,
@@ -129,6 +143,12 @@ def add(shown: Shown, lookup: Text, term: Text) -> dict[str, Any]:
     """Adds a term that somebody typed."""
     shown.project.add_terms(lookup, [term])
     return {"term": term}
+
+
+def free(shown: Workbench, task: str, name: str) -> None:
+    """Raises InputError where a heuristic is called so already: a new one would take the place of its code."""
+    if any(each.name == name for each in shown.project.heuristics(task)):
+        raise InputError(f"there is a heuristic {name} already; take another name")
 
 
 def _plain(value: Any) -> Any:

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from nearmost.label.votes.columns import label_numbers
 from nearmost.label.votes.weak import weak_cells
+from nearmost.server.pages.heuristics import free
 from nearmost.server.shown import Shown
 
 router = APIRouter()
@@ -55,5 +56,6 @@ def region(
     polygon: Annotated[list[tuple[float, float]], Body()],
 ) -> dict[str, Any]:
     """Makes a rule of a lasso: records inside get the label."""
+    free(shown, task, name)
     shown.project.add_region(task, name, label, polygon=polygon)
     return {"name": name}

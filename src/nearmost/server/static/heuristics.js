@@ -83,12 +83,15 @@ const edit = tried(async (one) => {
   by("source").focus();
 });
 
-let waiting = 0;
+let waiting = 0, asking = 0;
 let tryOn = "random";
 const preview = tried(async (on) => {
   clearTimeout(waiting);
   tryOn = on;
-  const found = await tell("/api/heuristics/preview", { name: editing, source: by("source").value, on });
+  const asked = ++asking, name = editing, source = by("source").value;
+  const patience = setTimeout(() => by("preview").replaceChildren(el("li", { class: "quiet" }, "trying it")), 400);
+  const found = await tell("/api/heuristics/preview", { name, source, on }).finally(() => clearTimeout(patience));
+  if (asked !== asking || name !== editing) return; // the code has changed since
   by("preview").replaceChildren(
     ...found.records.map((each) => {
       const votes = each.votes.map((vote) => {
