@@ -203,6 +203,19 @@ def test_a_new_function_is_right_as_it_stands_and_replaces_none(client: Any, pro
     assert client.post("/api/map/region", json=region).status_code == 400
 
 
+def test_a_list_is_made_on_the_page_and_votes(client: Any, project: Project) -> None:
+    for task, label in (("Topic", "Sports"), ("Words", "World")):
+        made = client.post("/api/lookups/new", json={"task": task, "name": f"{label}_words", "label": label})
+        assert made.status_code == 200
+        client.post("/api/lookups/add", json={"lookup": f"{label}_words", "term": "coach"})
+        assert project.run(task)[0].n_votes == len(project.matching("headline:coach"))
+    again = client.post("/api/lookups/new", json={"task": "Topic", "name": "Sports_words", "label": "World"})
+    assert again.status_code == 400
+    strange = client.post("/api/lookups/new", json={"task": "Topic", "name": "other", "label": "Weather"})
+    assert strange.status_code == 404
+    assert "other" not in project.lookups
+
+
 def test_supervision_runs_as_a_job_and_the_overview_shows_it(client: Any, project: Project) -> None:
     project.embed("lsa:8")
     names = project.task("Topic").names

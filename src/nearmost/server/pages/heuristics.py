@@ -131,6 +131,17 @@ def terms(shown: Shown, name: str, task: str) -> dict[str, Any]:
     return {"terms": [_plain(row) for row in shown.project.term_statistics(task, name)]}
 
 
+@router.post("/api/lookups/new")
+def new_list(shown: Shown, task: Text, name: Text, label: Text) -> dict[str, Any]:
+    """A list, made if it is not there yet, and a heuristic of its name that votes for a label where a term stands."""
+    free(shown, task, name)
+    shown.project.task(task).label(label)
+    shown.project.add_heuristic(task, name, {"kind": "lookup", "list": name, "label": label})
+    if name not in shown.project.lookups:
+        shown.project.add_terms(name, [])
+    return {"name": name, "label": label}
+
+
 @router.post("/api/lookups/strike")
 def strike(shown: Shown, lookup: Text, term: Text, excluded: Annotated[bool, Body()] = True) -> dict[str, Any]:
     """Leaves a term out of a list, or takes it back."""

@@ -152,6 +152,11 @@ by("add").addEventListener("submit", tried(async (event) => {
   by("term").value = "";
   await openList(lookup);
 }));
+by("listed").addEventListener("submit", tried(async (event) => {
+  event.preventDefault();
+  const { name } = await tell("/api/lookups/new", { name: by("list").value.trim(), label: by("stands").value });
+  goTo("/heuristics", { list: name });
+}));
 by("source").addEventListener("input", () => {
   clearTimeout(waiting);
   waiting = setTimeout(() => preview(tryOn), 1200); // shortly after the last key
@@ -165,4 +170,6 @@ by("source").addEventListener("keydown", (event) => {
 });
 key("r", "run all", () => run());
 await load();
+const opened = new URLSearchParams(location.search).get("list");
+if (opened) await openList(opened);
 ready();
