@@ -178,6 +178,28 @@ def test_an_end_model_learns_from_weak_labels_too():
     assert (model.predict(vectors[rest]) == truth[rest]).mean() > (alone.predict(vectors[rest]) == truth[rest]).mean()
 
 
+@pytest.mark.parametrize("trust", [0.0, 20.0])
+def test_no_weak_label_is_lost_between_two_labelled_records(trust):
+    """Of all confidences that there are, the lowest that is precise enough: by its definition, one after the other."""
+    draw = np.random.default_rng(5)
+    sure = np.round(draw.beta(4, 2, size=300), 3)
+    labels = np.zeros(300, dtype=np.int64)
+    manual = np.where(np.arange(300) < 40, np.where(draw.random(300) < sure, 0, 1), ABSTAIN)
+    some = WeakLabels(labels, sure)
+    found = pick_threshold(some, manual, some, precision=0.8, trust=trust)
+
+    def expected(at):
+        judged = (sure >= at) & (manual != ABSTAIN)
+        told = (manual[judged] == 0).sum() + trust * sure[sure >= at].mean()
+        return told / (judged.sum() + trust) if judged.sum() >= 5 else 0.0
+
+    fine = [at for at in np.unique(sure) if expected(at) >= 0.8 and at >= sure[:40].min()]
+    assert found.confidence == min(fine)
+    assert sure[:40].min() < found.confidence < sure[:40][sure[:40] >= found.confidence].min()
+    right = np.where(manual == ABSTAIN, ABSTAIN, 0)  # all of them: then the lowest of them
+    assert pick_threshold(some, right, some, precision=0.8, trust=trust).confidence == sure[:40].min() > sure.min()
+
+
 def test_the_threshold_is_the_lowest_that_is_precise_enough():
     draw = np.random.default_rng(0)
     confidence = draw.random(400).round(2)

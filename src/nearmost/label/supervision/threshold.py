@@ -48,9 +48,10 @@ def pick_threshold(
     """The threshold for all labels, or for one.
 
     ``held_out`` says of labelled records what the model says that has not seen their label; ``weak`` is counted to see
-    how many records are kept. Confidences of few records jump about; so the share that is right is taken to rise with
-    the confidence (isotonic regression, Ayer et al. 1955), and of all thresholds at which the records above it are
-    expected to be as precise as wanted, the lowest is taken that at least 5 labelled records speak for.
+    how many records are kept. Few labelled records jump about; so, where confidence is calibrated, what it promises of
+    the weak labels counts as ``trust`` labelled records more. Of all thresholds at which what lies above is then as
+    precise as wanted, the lowest is taken for which at least 5 labelled records speak: be it the confidence of a weak
+    label between two of them, but none below them all.
     """
     if not 0 < precision <= 1:
         raise InputError(f"precision is {precision}; it must be above 0 and at most 1")
@@ -77,13 +78,13 @@ def _lowest(
     if len(confidence) < LEAST:
         return float("inf")
     order = np.argsort(-confidence, kind="stable")
-    sure, good = confidence[order], right[order]
-    n = np.arange(1, len(good) + 1)
+    sure, good = confidence[order], np.concatenate([[0], np.cumsum(right[order])])
     falling = np.sort(others)[::-1]
-    kept = np.searchsorted(-falling, -sure, side="right")
-    mean = np.concatenate([[0.0], np.cumsum(falling)])[kept] / np.maximum(kept, 1)
+    sums = np.concatenate([[0.0], np.cumsum(falling)])
+    places = np.unique(np.concatenate([sure, falling]))
+    places = places[places >= sure[-1]]  # of what lies below all labelled records nobody can tell
+    n, kept = (np.searchsorted(-some, -places, side="right") for some in (sure, falling))
     weight = np.where(kept > 0, trust, 0.0)
-    precise = (np.cumsum(good) + weight * mean) / (n + weight)
-    last = np.append(sure[1:] < sure[:-1], True)  # records of equal confidence go together
-    places = np.flatnonzero(last & (precise >= precision) & (n >= LEAST))
-    return float(sure[places[-1]]) if len(places) else float("inf")
+    precise = (good[n] + weight * sums[kept] / np.maximum(kept, 1)) / np.maximum(n + weight, 1)
+    enough = places[(precise >= precision) & (n >= LEAST)]
+    return float(enough[0]) if len(enough) else float("inf")
