@@ -290,6 +290,32 @@ def test_a_bad_line_is_told_with_its_file_and_leaves_nothing(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.tsv"]
 
 
+def test_two_texts_of_one_key_are_told_with_their_places(tmp_path):
+    texts = sentences(9)
+    write_tsv(tmp_path / "a.tsv", texts[:5])
+    write_tsv(tmp_path / "b.tsv", texts[5:], first=2)
+    said = rf"key 'k2': '{texts[2]:.20}.* \(record 3 of input file 1.* and '{texts[5]:.20}.* \(record 1 of input file 2"
+    with pytest.raises(nm.DuplicateKeyError, match=said):
+        run(plan(tmp_path, shards=1), workers=1)
+    pipeline = here()
+    rows = pipeline | beam.Create([("x", text, np.ones(3, np.float32)) for text in ("one", "two")])
+    rows | BuildShards(str(tmp_path / "x.nearmost"))
+    with pytest.raises(nm.DuplicateKeyError, match="two texts have the key 'x': 'one' and 'two'; "):
+        pipeline.run()
+
+
+def test_two_runs_of_one_output_do_not_mix(tmp_path):
+    write_tsv(tmp_path / "a.tsv", sentences(30))
+    given = plan(tmp_path)
+    with (
+        given.name.alone(),
+        pytest.raises(nm.InputError, match=r"out-\*.nearmost' is being written by another process"),
+    ):
+        run(given, workers=1)
+    assert len(opened(run(given, workers=1).paths)) == 30
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".nearmost"] * 3 + [".tsv"]
+
+
 def test_shards_of_another_number_are_not_mixed_with_old_ones(tmp_path):
     write_tsv(tmp_path / "a.tsv", sentences(30))
     (tmp_path / "out-00000-of-00007.nearmost").touch()
@@ -323,6 +349,12 @@ def test_a_runner_that_beam_has_not_is_an_error(tmp_path):
 def test_an_option_that_beam_has_not_is_an_error():
     with pytest.raises(nm.InputError, match="no option --direct_num_wrokers"):
         pipeline_options(["--direct_num_wrokers=2"])
+
+
+def test_an_option_that_beam_does_not_understand_is_told_in_one_line(capsys):
+    with pytest.raises(nm.InputError, match=r"--direct_num_workers=two: argument .* invalid int value: 'two'"):
+        pipeline_options(["--direct_num_workers=two"])
+    assert capsys.readouterr().err == ""
 
 
 # Several processes
@@ -365,6 +397,16 @@ def test_after_a_worker_is_killed_no_partial_shard_is_seen_and_the_next_run_is_w
     assert "has died" in errors
     assert [path.name for path in tmp_path.iterdir()] == ["a.tsv"]
     assert len(opened(run(plan(tmp_path, shards=2), workers=1).paths)) == 4000
+
+
+def test_what_a_worker_process_raises_is_told_at_the_end(tmp_path):
+    (tmp_path / "a.tsv").write_text("key\theadline\nk0\tone\nk1\ttwo\tthree\n")
+    command = [*COMMAND[:-1], "static", str(tmp_path / "a.tsv"), "-o", str(tmp_path / "out.nearmost"), "--workers", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"nearmost: {tmp_path}/a.tsv:3: has 3 columns")
+    assert "severity: ERROR" not in done.stderr  # Beam tells it all twice, the second time in lines of its own
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tsv"]
 
 
 def test_ctrl_c_ends_a_run_of_several_processes(tmp_path, patience):

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 pytest.importorskip("distributed", reason="Dask is not installed: pip install 'nearmost[dask]'")
 from distributed import Client, LocalCluster
+from distributed.scheduler import KilledWorker
 
 import nearmost as nm
-from nearmost.pipeline.dask import run
+from nearmost.pipeline.dask import run, running
 from nearmost.pipeline.dask.storage import DaskFiles
 from nearmost.pipeline.plan import Plan
 from nearmost.pipeline.records import Reading
@@ -93,6 +95,25 @@ def test_what_a_worker_raises_is_raised_here_and_nothing_is_left(tmp_path, clien
     with pytest.raises(nm.DuplicateKeyError, match="k4"):
         run(plan(tmp_path), client)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tsv", "b.tsv"]
+
+
+@pytest.mark.parametrize("address", ["nowhere", "http://127.0.0.1:1", "tls://127.0.0.1:1"])
+def test_an_address_without_a_scheduler_is_told_before_the_work(tmp_path, address):
+    write_tsv(tmp_path / "a.tsv", sentences(5))
+    with pytest.raises(nm.PipelineError, match=rf"no scheduler of Dask at '{address}'.* tcp://host:8786"):
+        run(plan(tmp_path), address)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tsv"]
+
+
+def test_workers_that_die_again_and_again_are_told(tmp_path, client, monkeypatch):
+    def dies(*_):
+        raise KilledWorker("encode-1", SimpleNamespace(address="tcp://there"), 3)
+
+    monkeypatch.setattr(running, "_carried_out", dies)
+    write_tsv(tmp_path / "a.tsv", sentences(5))
+    with pytest.raises(nm.PipelineError, match=r"could not carry it out: .*encode-1"):
+        run(plan(tmp_path), client)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tsv"]
 
 
 def test_a_killed_worker_loses_and_doubles_no_row(tmp_path, client):

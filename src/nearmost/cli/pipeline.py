@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import logging.handlers
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import CycloptsError, Parameter
@@ -22,6 +23,9 @@ Examples:
   nearmost pipeline 'gs://in/*.jsonl' -o 'gs://out/x-*.nearmost' --runner DataflowRunner -- --project=P --region=R
   nearmost search 'headlines-*.nearmost' "confronting global challenges"
 """
+
+MOST_TOLD, MOST_LEVEL = 10_000, logging.CRITICAL + 1
+"""Messages of Beam that are held back, and their level, from which on they are shown at once."""
 
 
 def pipeline(
@@ -138,11 +142,23 @@ def _split(given: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _by_beam(plan: Plan, runner: str, options: list[str], workers: int) -> Done:
-    logging.basicConfig(level=logging.ERROR, format="%(message)s")  # before Beam, which has much to say
+    shown = logging.StreamHandler()
+    # What a worker of this machine raises comes back as an error, after some hundred lines that tell the same.
+    held = logging.handlers.MemoryHandler(MOST_TOLD, MOST_LEVEL, shown, flushOnClose=False)
+    logging.basicConfig(  # before Beam, which has much to say
+        level=logging.ERROR, format="%(message)s", handlers=[held if runner == "DirectRunner" else shown]
+    )
+    from nearmost.errors import PipelineError
     from nearmost.pipeline import beam
 
     with step("pipeline"):
-        return beam.run(plan, [f"--runner={runner}", *options], workers=workers)
+        try:
+            return beam.run(plan, [f"--runner={runner}", *options], workers=workers)
+        except PipelineError:  # nobody knows why, unless it was told meanwhile
+            held.flush()
+            raise
+        finally:
+            held.setTarget(None)
 
 
 def _by_dask(plan: Plan, cluster: str | None, workers: int) -> Done:

@@ -6,11 +6,12 @@ Beam has file systems of its own and so has Dask; both are used by these few ver
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import glob
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Protocol
 
 from nearmost import store
@@ -97,6 +98,23 @@ def expand(files: Files, inputs: Sequence[str]) -> list[str]:
     return list(found)
 
 
+def _held(path: str) -> int | None:
+    """A file that this process alone holds until the handle is closed, or the process ends; None where another does."""
+    while True:
+        handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return None
+        except OSError:  # a file system without locks
+            return handle
+        with contextlib.suppress(FileNotFoundError):  # the run that had it has just finished
+            if os.path.samestat(os.fstat(handle), os.stat(path)):
+                return handle
+        os.close(handle)
+
+
 class Output(str):
     """The name of the shards to write: one file, or a pattern with one * for the number of the shard.
 
@@ -113,6 +131,25 @@ class Output(str):
         """A hidden name beside the output, for what is there while a pipeline runs: ".work", ".encoder"."""
         folder, slash, name = self.rpartition("/")
         return f"{folder}{slash}.{name.replace('*', '')}{suffix}"
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """While the block runs, no other run writes this output; of other file systems nobody can tell.
+
+        Raises InputError where one does: each would take the files of the other for its own.
+        """
+        if is_url(self):
+            yield
+            return
+        path = self.beside(".lock")
+        handle = _held(path)
+        if handle is None:
+            raise InputError(f"{str(self)!r} is being written by another process; wait for it, or name another output")
+        try:
+            yield
+        finally:
+            remove_local(path)
+            os.close(handle)
 
     def check(self, files: Files, shards: int) -> None:
         """Raises InputError, before the work, where shards cannot be written, or would replace or mix with others."""

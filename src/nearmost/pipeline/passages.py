@@ -112,6 +112,11 @@ def place_of(file: int, record: int) -> int:
     return file << FILE_BITS | record
 
 
+def split_place(place: int) -> tuple[int, int]:
+    """The file and the record of a place."""
+    return place >> FILE_BITS, place & ((1 << FILE_BITS) - 1)
+
+
 def require_shards(shards: int) -> int:
     """The number of shards, found to be one."""
     if type(shards) is not int or not 1 <= shards < 100_000:

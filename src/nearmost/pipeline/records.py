@@ -9,7 +9,7 @@ from itertools import islice
 from typing import BinaryIO, TypeVar
 
 from nearmost.pipeline.files import Files, is_url
-from nearmost.pipeline.passages import Passage, place_of
+from nearmost.pipeline.passages import Passage, place_of, split_place
 from nearmost.readers.corpus import iter_records
 from nearmost.readers.sources import Source
 
@@ -37,7 +37,7 @@ class Reading:
 
 def named(passage: Passage, before: Sequence[int]) -> Passage:
     """The passage, called by its number over all files: ``before`` says how many records come before each file."""
-    file, record = passage.place >> 40, passage.place & ((1 << 40) - 1)
+    file, record = split_place(passage.place)
     return passage._replace(key=str(before[file] + record))
 
 

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 
 from nearmost.building import packed
 from nearmost.encoders.recorded import PROBES, RecordedEncoder
-from nearmost.errors import InputError
+from nearmost.errors import DuplicateKeyError, InputError
 from nearmost.index import Index
 from nearmost.kinds.packing import Kind
 from nearmost.kinds.partitioning import Quality
 from nearmost.metrics import metric_named
 from nearmost.pipeline.files import Files, Output
-from nearmost.pipeline.passages import Block
+from nearmost.pipeline.passages import Block, split_place
 from nearmost.projected import Projected
 from nearmost.projection import Projection
 from nearmost.rows import Rows, Store
@@ -66,11 +66,30 @@ def build_shard(
 
     Raises DuplicateKeyError where two rows have one key, unless ``packing`` says which of them stays.
     """
-    keys, texts, _, rows = Block.joined(blocks)
+    keys, texts, places, rows = Block.joined(blocks)
     kept = unique_rows(keys, packing.on_duplicate)
+    if packing.on_duplicate == "error":
+        _require_unique(keys, texts, places.tolist())
     if kept is not None:
         keys, texts, rows = [keys[row] for row in kept], [texts[row] for row in kept], rows[kept]
     return _index(keys, texts, rows, packing, encoder, projection)
+
+
+def _require_unique(keys: Sequence[str], texts: Sequence[str], places: Sequence[int]) -> None:
+    """Raises DuplicateKeyError, saying where in the input two texts with one key stand, as far as that is known."""
+    if len(set(keys)) == len(keys):
+        return
+    seen: dict[str, int] = {}
+    row = next(row for row, key in enumerate(keys) if seen.setdefault(key, row) != row)
+    said = []
+    for one in (seen[keys[row]], row):
+        file, record = split_place(places[one])
+        where = f" (record {record + 1} of input file {file + 1}, in the order of their names)" if any(places) else ""
+        said.append(f"{texts[one]!r:.60}{where}")
+    raise DuplicateKeyError(
+        f"two texts have the key {keys[row]!r}: {said[0]} and {said[1]}; keys must be unique "
+        '(or say on_duplicate="first" or "last")'
+    )
 
 
 def _index(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import io
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -45,6 +47,11 @@ def run(plan: Plan, options: Sequence[str] = (), *, workers: int = 0) -> Done:
     """
     chosen = pipeline_options(options, workers)
     plan.name.check(FILES, plan.shards)
+    with plan.name.alone():
+        return _carried_out(plan, chosen)
+
+
+def _carried_out(plan: Plan, chosen: PipelineOptions) -> Done:
     paths = expand(FILES, plan.inputs)
     try:
         pipeline = _pipeline(chosen)
@@ -93,12 +100,15 @@ def pipeline_options(options: Sequence[str], workers: int = 0) -> PipelineOption
     if workers < 0:
         raise InputError(f"workers is {workers}; it must be at least 1, or 0 for one a core")
     given = [option.partition("=")[0] for option in options]
+    said = io.StringIO()  # Beam's parser tells what it knows, in 700 lines, and last what is wrong
     try:
-        chosen = PipelineOptions(list(options))
-        known = chosen.get_all_options()
-        unknown = chosen.get_all_options(retain_unknown_options=True).keys() - known.keys()
+        with contextlib.redirect_stderr(said):
+            chosen = PipelineOptions(list(options))
+            known = chosen.get_all_options()
+            unknown = chosen.get_all_options(retain_unknown_options=True).keys() - known.keys()
     except SystemExit:
-        raise InputError(f"Beam does not understand the options {' '.join(options)}; it says why above") from None
+        why = said.getvalue().rstrip().rpartition("\n")[2].rpartition("error: ")[2] or "it was asked for help"
+        raise InputError(f"Beam does not understand the options {' '.join(options)}: {why}") from None
     if (chosen.view_as(StandardOptions).runner or "").lower() not in DIRECT:
         return chosen
     if unknown:
@@ -106,7 +116,7 @@ def pipeline_options(options: Sequence[str], workers: int = 0) -> PipelineOption
     # Beam's DirectRunner first tries another runner, which it would have to download, unless this is set.
     chosen.view_as(TypeOptions).allow_unsafe_triggers = True
     if "--default_sdk_harness_log_level" not in given:
-        chosen.view_as(WorkerOptions).default_sdk_harness_log_level = "ERROR"
+        chosen.view_as(WorkerOptions).default_sdk_harness_log_level = "CRITICAL"  # errors come back
     direct = chosen.view_as(DirectOptions)
     if "--direct_num_workers" not in given:
         direct.direct_num_workers = workers or n_cores(0)

@@ -6,13 +6,15 @@ import logging
 import operator
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import CancelledError
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from distributed import Client, LocalCluster, as_completed
+from distributed.scheduler import KilledWorker
 
 from nearmost.encoders.batching import n_workers as n_cores
-from nearmost.errors import InputError
+from nearmost.errors import InputError, PipelineError
 from nearmost.pipeline.dask import tasks
 from nearmost.pipeline.dask.storage import FILES
 from nearmost.pipeline.files import expand
@@ -31,19 +33,26 @@ def run(plan: Plan, cluster: str | Client | None = None, *, workers: int = 0, pr
     ``cluster`` is the address of a scheduler (``tcp://host:8786``) or a Client; without it ``workers`` processes of
     this machine are started, one a core where it is 0, and ended afterwards. Workers must have nearmost and see the
     files under the names that the plan gives them. A worker that dies is replaced by Dask, and what it held is done
-    again: no row is lost or doubled, and no shard is seen unless all were built. Raises what a worker raised.
+    again: no row is lost or doubled, and no shard is seen unless all were built. Raises what a worker raised, and
+    PipelineError where no scheduler answers or workers die again and again.
     """
     plan.name.check(FILES, plan.shards)
     paths = expand(FILES, plan.inputs)
     if plan.vectors is not None:
         raise InputError("vectors are written by Beam only; with Dask, write them from the index: nearmost convert")
-    try:
-        ready = prepared(plan, FILES, paths)
-        with _client(cluster, workers) as client:
-            return _carried_out(client, plan, ready, paths, progress)
-    finally:
-        FILES.remove(plan.name.beside(WORK))
-        FILES.remove(plan.name.beside(ENCODER))
+    with plan.name.alone():
+        try:
+            with ExitStack() as opened:
+                # Whether a cluster answers is told before the work; processes of this machine start when it is there.
+                client = None if cluster is None else opened.enter_context(_client(cluster, workers))
+                ready = prepared(plan, FILES, paths)
+                client = client or opened.enter_context(_client(None, workers))
+                return _carried_out(client, plan, ready, paths, progress)
+        except (KilledWorker, CancelledError) as error:
+            raise PipelineError(f"the cluster could not carry it out: {error}") from error
+        finally:
+            FILES.remove(plan.name.beside(WORK))
+            FILES.remove(plan.name.beside(ENCODER))
 
 
 def _carried_out(client: Any, plan: Plan, ready: Prepared, paths: Sequence[str], progress: Progress | None) -> Done:
@@ -111,7 +120,14 @@ def _client(cluster: str | Client | None, workers: int) -> Iterator[Any]:
     if isinstance(cluster, Client):
         yield cluster
     elif cluster is not None:
-        with Client(cluster) as client:
+        try:
+            client = Client(cluster)
+        except (OSError, ValueError, TypeError) as error:
+            raise PipelineError(
+                f"there is no scheduler of Dask at {cluster!r}, or it does not answer: {error}; "
+                "wanted an address such as tcp://host:8786"
+            ) from error
+        with client:
             yield client
     else:
         if workers < 0:
