@@ -142,6 +142,17 @@ def test_parquet_reads_back_what_pyarrow_wrote(tmp_path: Path, kind: str, number
     np.testing.assert_array_equal(read_vectors(path, limit=2, keys=["x", "y"]).rows, ROWS[:2])
 
 
+def test_one_of_many_parquet_files_may_be_empty(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="needs the extra 'parquet'")
+    for number, rows in enumerate(([], ROWS, [])):
+        column = pa.array([row.tolist() for row in rows], pa.list_(pa.float32()))
+        keys = pa.array([str(row) for row in range(len(rows))], pa.string())
+        parquet(tmp_path / f"emb-{number}.parquet", key=keys, vector=column)
+    np.testing.assert_array_equal(read_vectors(tmp_path / "emb-*.parquet").rows, ROWS)
+    with pytest.raises(ReadError, match=r"emb-0\.parquet: holds no record; wanted at least one vector"):
+        read_vectors(tmp_path / "emb-0.parquet")
+
+
 def test_parquet_names_the_columns_that_are_there(tmp_path: Path) -> None:
     path = parquet(tmp_path / "rows.parquet", id=[7, 8, 9, 10], embedding=ROWS.tolist())
     assert list(read_vectors(path).keys) == ["0", "1", "2", "3"]

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from nearmost.errors import ReadError
 from nearmost.readers.selection import TEXT_NAMES, Selection, listed, name_value, text_value
 from nearmost.readers.sources import Source
 from nearmost.strings import Strings
@@ -80,7 +79,7 @@ def parquet_vectors(
 ) -> tuple[NDArray[np.float32], list[str] | None, Strings | None]:
     """The rows of the column ``vector``, or of the only one that holds vectors, and the column ``key`` if there is one.
 
-    The column ``text``, where one is named, comes with them.
+    The column ``text``, where one is named, comes with them. Of a file without rows none come, of dim 0.
 
     Raises ReadError naming the row, from 1, where a vector is missing or has another length.
     """
@@ -111,8 +110,8 @@ def parquet_vectors(
             if text is not None:
                 values = enumerate(_values(batch, text, source, before), before + 1)
                 texts += [text_value(value, text, source, row) for row, value in values]
-    if rows is None:
-        raise ReadError(f"{source.name}: holds no rows; wanted at least one vector")
+    if rows is None:  # one of many files may be empty
+        return np.empty((0, 0), np.float32), None, None
     return rows, keys if named else None, None if text is None else Strings.of(texts)
 
 
