@@ -95,6 +95,15 @@ def test_what_is_no_model_is_told(tmp_path):
             model_path(str(given))
 
 
+def test_of_two_models_in_a_folder_none_is_taken(tmp_path):
+    for name in ("1", "2"):
+        (tmp_path / "served" / name).mkdir(parents=True)
+        (tmp_path / "served" / name / "saved_model.pb").write_bytes(b"model")
+    with pytest.raises(EncoderError, match="there are 2 models in it: 1, 2; name the folder of one"):
+        model_path(str(tmp_path / "served"))
+    assert model_path(str(tmp_path / "served" / "2")) == tmp_path / "served" / "2"
+
+
 def test_a_handle_that_cannot_be_reached_says_what_to_do_instead():
     with pytest.raises(EncoderError, match=r"tf-hub-format=compressed cannot be fetched .*name the archive"):
         model_path("http://127.0.0.1:9/google/nnlm/2")

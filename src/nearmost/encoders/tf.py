@@ -77,7 +77,7 @@ class TFEncoder:
         """The output that is asked for; else the only one that is a table of floats, or the one with a known name."""
         if self._output is not None:
             if self._output not in made:
-                raise ValueError(f"there is no output {self._output!r}; it has {', '.join(map(str, made))}")
+                raise _OutputError(f"there is no output {self._output!r}; it has {', '.join(map(str, made))}")
             return made[self._output]
         tables = {
             name: one
@@ -87,7 +87,7 @@ class TFEncoder:
         known = [name for name in OUTPUTS if name in tables] or list(tables)
         if not known or (len(tables) > 1 and known[0] not in OUTPUTS):
             shapes = ", ".join(f"{name} {tuple(one.shape)}" for name, one in made.items())
-            raise ValueError(f"it gives {shapes}; say output= which of them is the vector")
+            raise _OutputError(f"it gives {shapes}; say output= which of them is the vector")
         return tables[known[0]]
 
     def _found(self, path: Path, signature: str | None) -> tuple[Run, int]:
@@ -98,6 +98,9 @@ class TFEncoder:
                 for shaped in (run, lambda texts, run=run: run(texts[:, None])):  # Keras likes a column
                     try:
                         return shaped, self._vectors(shaped, ["one text", "another"]).shape[1]
+                    except _OutputError as error:  # it took the strings: in no other shape it would give another
+                        faults.append(f"{name}: {error}")
+                        break
                     except (tf.errors.OpError, ValueError, TypeError, KeyError) as error:
                         faults.append(f"{name}: {str(error).strip().splitlines()[0]:.200}")
         except Exception as error:  # whatever a model's loading raises: it is told apart by nobody
@@ -108,6 +111,10 @@ class TFEncoder:
 
     def __reduce__(self) -> tuple[Callable[[str], Encoder], tuple[str]]:
         return load, (self.spec.removeprefix("tf:"),)
+
+
+class _OutputError(ValueError):
+    """None of what the model gives is what was asked for."""
 
 
 def load(argument: str, state: State | None = None) -> Encoder:

@@ -124,7 +124,12 @@ def _unpacked(archive: Path, target: Path) -> Path:
 
 def _model_in(folder: Path) -> Path:
     """The folder, or the only one in it, that holds a SavedModel."""
-    for found in (folder, *sorted(folder.iterdir())):
-        if (found / MODEL).is_file():
-            return found
+    if (folder / MODEL).is_file():
+        return folder
+    inside = [found for found in sorted(folder.iterdir()) if (found / MODEL).is_file()]
+    if len(inside) > 1:
+        names = ", ".join(found.name for found in inside[:5]) + (", ..." if len(inside) > 5 else "")
+        raise EncoderError(f"{folder}: there are {len(inside)} models in it: {names}; name the folder of one")
+    if inside:
+        return inside[0]
     raise EncoderError(f"{folder}: there is no {MODEL} in it; wanted what tf.saved_model.save or model.export writes")
