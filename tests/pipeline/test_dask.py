@@ -97,6 +97,16 @@ def test_what_a_worker_raises_is_raised_here_and_nothing_is_left(tmp_path, clien
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tsv", "b.tsv"]
 
 
+def test_workers_in_another_folder_find_files_that_are_named_from_here(tmp_path, client, monkeypatch):
+    write_tsv(tmp_path / "a.tsv", sentences(60))
+    monkeypatch.chdir(tmp_path)
+    assert tmp_path not in map(Path, client.run(os.getcwd).values())
+    done = run(Plan(("*.tsv",), "out-*.nearmost", 2, "lsa:16", reading=Reading("headline", "key")), client)
+    assert done.paths == ("out-00000-of-00002.nearmost", "out-00001-of-00002.nearmost")
+    assert len(kept(done.paths)) == 60
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tsv", *done.paths]
+
+
 @pytest.mark.parametrize("address", ["nowhere", "http://127.0.0.1:1", "tls://127.0.0.1:1"])
 def test_an_address_without_a_scheduler_is_told_before_the_work(tmp_path, address):
     write_tsv(tmp_path / "a.tsv", sentences(5))

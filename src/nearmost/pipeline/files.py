@@ -72,6 +72,11 @@ def _check_replaced(path: str) -> None:
         pass  # a damaged or a newer index may be replaced
 
 
+def absolute(path: str) -> str:
+    """The path as processes in other folders know it."""
+    return path if is_url(path) else os.path.abspath(path)
+
+
 def match_local(pattern: str) -> list[str]:
     """The files of this machine of this name or pattern, sorted."""
     found = [pattern] if os.path.exists(pattern) else glob.glob(pattern, recursive=True)

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
 from distributed import Client, LocalCluster, as_completed
@@ -17,7 +18,7 @@ from nearmost.encoders.batching import n_workers as n_cores
 from nearmost.errors import InputError, PipelineError
 from nearmost.pipeline.dask import tasks
 from nearmost.pipeline.dask.storage import FILES
-from nearmost.pipeline.files import expand
+from nearmost.pipeline.files import absolute, expand
 from nearmost.pipeline.plan import Done, Plan
 from nearmost.pipeline.prepared import ENCODER, Prepared, prepared
 from nearmost.pipeline.records import starts
@@ -45,9 +46,11 @@ def run(plan: Plan, cluster: str | Client | None = None, *, workers: int = 0, pr
             with ExitStack() as opened:
                 # Whether a cluster answers is told before the work; processes of this machine start when it is there.
                 client = None if cluster is None else opened.enter_context(_client(cluster, workers))
-                ready = prepared(plan, FILES, paths)
+                there = replace(plan, output=absolute(plan.output))  # workers may work in another folder
+                ready = prepared(there, FILES, paths)
                 client = client or opened.enter_context(_client(None, workers))
-                return _carried_out(client, plan, ready, paths, progress)
+                counts = _carried_out(client, there, ready, list(map(absolute, paths)), progress)
+                return Done(tuple(plan.name.shard(number, plan.shards) for number in range(plan.shards)), counts)
         except (KilledWorker, CancelledError) as error:
             raise PipelineError(f"the cluster could not carry it out: {error}") from error
         finally:
@@ -55,7 +58,10 @@ def run(plan: Plan, cluster: str | Client | None = None, *, workers: int = 0, pr
             FILES.remove(plan.name.beside(ENCODER))
 
 
-def _carried_out(client: Any, plan: Plan, ready: Prepared, paths: Sequence[str], progress: Progress | None) -> Done:
+def _carried_out(
+    client: Any, plan: Plan, ready: Prepared, paths: Sequence[str], progress: Progress | None
+) -> dict[str, Any]:
+    """What was counted, once all shards have their names."""
     plugin = f"nearmost-{uuid.uuid4().hex}"
     client.register_plugin(tasks.EncoderPlugin(ready.encoder, plugin))
     try:
@@ -85,7 +91,7 @@ def _carried_out(client: Any, plan: Plan, ready: Prepared, paths: Sequence[str],
     names = publish(FILES, plan.name, plan.shards, written, plan.packing, record, ready.projection)
     counts |= {"rows_written": sum(one.n_rows for one in written), "shards_written": len(names)}
     counts["shard_bytes"] = _distribution([one.n_bytes for one in written])
-    return Done(tuple(names), {"rows_read": total, **counts})
+    return {"rows_read": total, **counts}
 
 
 def _each(sizes: Sequence[Sequence[int]]) -> Iterator[tuple[int, int]]:
