@@ -55,6 +55,9 @@ def test_a_pattern_that_the_shell_has_expanded_is_explained(run, pattern, tmp_pa
     ran = run("search", *files, "copy a folder")
     assert ran.status == 2
     assert "quote" in ran.err
+    ran = run("join", *files, "-o", tmp_path / "pairs.tsv")
+    assert ran.status == 2
+    assert f"no place for '{files[2]}'. To name many files as one, quote the pattern" in ran.err
 
 
 def test_merged_files_are_the_index_of_all_rows(run, pattern, tmp_path):

@@ -316,6 +316,20 @@ def test_two_runs_of_one_output_do_not_mix(tmp_path):
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".nearmost"] * 3 + [".tsv"]
 
 
+def test_a_failed_run_leaves_no_vectors_and_none_are_mixed_with_others(tmp_path):
+    write_tsv(tmp_path / "a.tsv", sentences(30))
+    write_tsv(tmp_path / "b.tsv", sentences(30), first=29)
+    exporting = plan(tmp_path, vectors=str(tmp_path / "emb.parquet"))
+    with pytest.raises(nm.DuplicateKeyError):
+        run(exporting, workers=1)
+    assert [path.name for path in sorted(tmp_path.iterdir()) if path.suffix != ".parquet"] == ["a.tsv", "b.tsv"]
+    (tmp_path / "emb-00000-of-00007.parquet").touch()
+    with pytest.raises(nm.InputError, match=r"emb-00000-of-00007\.parquet is there"):
+        run(exporting, workers=1)
+    with pytest.raises(nm.InputError, match="there is no folder"):
+        run(plan(tmp_path, vectors=str(tmp_path / "nowhere" / "emb.parquet")), workers=1)
+
+
 def test_shards_of_another_number_are_not_mixed_with_old_ones(tmp_path):
     write_tsv(tmp_path / "a.tsv", sentences(30))
     (tmp_path / "out-00000-of-00007.nearmost").touch()

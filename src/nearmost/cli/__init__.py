@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from nearmost.cli import (
     analogy,
@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except CycloptsError as error:
         chain = error.command_chain or app.parse_commands(given)[0]
-        report(f"{error} See {' '.join(['nearmost', *chain])} --help.")
+        report(f"{_told(error)} See {' '.join(['nearmost', *chain])} --help.")
         return 2
     except KeyboardInterrupt:
         report("interrupted")
@@ -106,3 +106,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report(sentence(error))
         return 1
     return status if isinstance(status, int) else 0
+
+
+def _told(error: CycloptsError) -> str:
+    """What is wrong with the arguments; of files too many, what has most likely brought them."""
+    tokens = list(error.unused_tokens or ()) if isinstance(error, UnusedCliTokensError) else []
+    if not tokens:
+        return str(error)
+    said = f"there is no place for {', '.join(map(repr, tokens[:3]))}{', ...' if len(tokens) > 3 else ''}."
+    files = any(os.path.exists(token) for token in tokens)
+    return f"{said} To name many files as one, quote the pattern: 'x-*.nearmost'." if files else said

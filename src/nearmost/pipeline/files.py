@@ -158,6 +158,12 @@ class Output(str):
 
     def check(self, files: Files, shards: int) -> None:
         """Raises InputError, before the work, where shards cannot be written, or would replace or mix with others."""
+        self.check_set(files, shards)
+        for number in range(shards):
+            _check_replaced(self.shard(number, shards))
+
+    def check_set(self, files: Files, shards: int) -> None:
+        """Raises InputError where files of these names cannot be written, or would mix with those of another set."""
         stars = self.count("*")
         if stars > 1 or "?" in self or "[" in self:
             raise InputError(
@@ -165,15 +171,14 @@ class Output(str):
             )
         if not stars and shards > 1:
             raise InputError(
-                f"output is {str(self)!r} and there are {shards} shards; put a * where their numbers shall stand"
+                f"output is {str(self)!r} and there are {shards} shards; put a * where their numbers shall stand, and "
+                "quotes around it, so that the shell leaves it alone"
             )
         folder = self.rpartition("/")[0]
         if not is_url(self) and not os.path.isdir(folder or "."):
             raise InputError(f"there is no folder {folder!r} to write {str(self)!r} to; make it first")
         before, _, after = self.partition("*")
         written = {self.shard(number, shards) for number in range(shards)}
-        for path in sorted(written):
-            _check_replaced(path)
         for path in files.match(self) if stars else ():
             middle = path[len(before) : len(path) - len(after)]
             if OF.fullmatch(middle) and path not in written:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import inspect
 import io
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -26,8 +28,8 @@ from nearmost.pipeline.beam.encoding import Encode, Project
 from nearmost.pipeline.beam.reading import ReadCorpus
 from nearmost.pipeline.beam.storage import FILES
 from nearmost.pipeline.beam.watching import watching
-from nearmost.pipeline.beam.writing import WriteVectors
-from nearmost.pipeline.files import expand
+from nearmost.pipeline.beam.writing import SUFFIXES, WriteVectors
+from nearmost.pipeline.files import Output, expand, is_url
 from nearmost.pipeline.plan import Done, Plan
 from nearmost.pipeline.prepared import ENCODER, Prepared, prepared
 from nearmost.pipeline.shard import WORK
@@ -47,8 +49,35 @@ def run(plan: Plan, options: Sequence[str] = (), *, workers: int = 0) -> Done:
     """
     chosen = pipeline_options(options, workers)
     plan.name.check(FILES, plan.shards)
-    with plan.name.alone():
+    with contextlib.ExitStack() as held:
+        if plan.vectors is not None:
+            path, format = plan.exported()
+            held.enter_context(_exporting(Output(f"{path}-*{SUFFIXES[format]}"), plan.shards))
+        held.enter_context(plan.name.alone())
         return _carried_out(plan, chosen)
+
+
+@contextlib.contextmanager
+def _exporting(output: Output, shards: int) -> Iterator[None]:
+    """While the block runs, files of vectors are written there: by no other run, and into no other set of files.
+
+    What Beam's sinks leave of a run that failed is taken away, on this machine, where it can be told.
+    """
+    output.check_set(FILES, shards)
+    with output.alone():
+        before = _temporary(output)
+        try:
+            yield
+        finally:
+            for left in _temporary(output) - before:
+                FILES.remove(left)
+
+
+def _temporary(output: Output) -> set[str]:
+    """The folders in which Beam's sinks gather what they write there."""
+    folder, name = os.path.split(output.partition("-*")[0])
+    pattern = os.path.join(glob.escape(folder), f"beam-temp-{glob.escape(name)}-*")
+    return set() if is_url(output) else set(glob.glob(pattern))
 
 
 def _carried_out(plan: Plan, chosen: PipelineOptions) -> Done:
