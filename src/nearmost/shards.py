@@ -163,7 +163,7 @@ def paths_of(path: Paths) -> list[OnePath]:
         found = sorted(each for each in glob.glob(name, recursive=True) if not os.path.isdir(each))
         if not found:
             raise ShardError(f"{name}: no file matches (the working folder is {os.getcwd()})")
-        _require_all(name, found)
+        require_all(name, found)
         paths: list[OnePath] = list(found)
     else:
         paths = [one for given in path for one in paths_of(given)]
@@ -191,7 +191,7 @@ def is_pattern(name: str) -> bool:
     return glob.has_magic(name) and not os.path.exists(name)
 
 
-def _require_all(pattern: str, paths: list[str]) -> None:
+def require_all(pattern: str, paths: list[str]) -> None:
     """Raises ShardError where files are numbered 3-of-16 and one of the sixteen is not there, or another set is."""
     parts = [NUMBERED.fullmatch(Path(path).name) for path in paths]
     if not any(parts):

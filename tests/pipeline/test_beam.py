@@ -229,6 +229,16 @@ def test_a_join_finds_the_pairs_that_one_machine_finds(tmp_path, alone):
         assert_that(found | beam.Map(lambda pair: (pair.key, pair.neighbor, round(pair.score, 5))), equal_to(expected))
 
 
+def test_a_join_of_shards_of_which_one_is_missing_is_an_error_before_the_work(tmp_path):
+    for name in ("x-00000-of-00003", "x-00002-of-00003", "y"):
+        nm.Index.build(np.eye(2, dtype=np.float32)).save(tmp_path / f"{name}.nearmost")
+    pattern = str(tmp_path / "x-*.nearmost")
+    for arguments in ((pattern,), (str(tmp_path / "y.nearmost"), pattern)):
+        with pytest.raises(nm.ShardError, match=r"1 of 3 shards is missing: .*x-00001-of-00003\.nearmost"):
+            Join(*arguments, k=1)
+    Join([str(tmp_path / "x-00000-of-00003.nearmost"), str(tmp_path / "x-00002-of-00003.nearmost")], k=1)
+
+
 @pytest.mark.parametrize(("on_duplicate", "kept"), [("first", 1.0), ("last", 3.0)])
 def test_of_equal_keys_the_wanted_one_stays_whatever_the_order(tmp_path, on_duplicate, kept):
     given = [Embedded("a", "", np.full(2, place, np.float32), place) for place in (2, 3, 1)]

@@ -17,6 +17,7 @@ from nearmost.index import Index
 from nearmost.joining import join
 from nearmost.pipeline.beam.storage import FILES
 from nearmost.pipeline.files import expand, is_url
+from nearmost.shards import is_pattern, require_all
 
 ROWS = 4096
 """Rows of one piece of work."""
@@ -49,9 +50,8 @@ class Join(beam.PTransform):  # type: ignore[misc]
         min_score: float | None = None,
     ) -> None:
         super().__init__()
-        self._left = expand(FILES, [left] if isinstance(left, str) else left)
-        other = left if right is None else right
-        self._right = expand(FILES, [other] if isinstance(other, str) else other)
+        self._left = _files(left)
+        self._right = self._left if right is None else _files(right)
         self._itself = right is None
         self._knobs = {"k": k, "recall": recall, "radius": radius, "min_score": min_score}
 
@@ -59,6 +59,15 @@ class Join(beam.PTransform):  # type: ignore[misc]
         pieces = begin | "One" >> beam.Create([None]) | "Cut" >> beam.ParDo(_Cut(self._left))
         pairs = _Pairs(self._left, None if self._itself else self._right, self._knobs)
         return pieces | "Share out" >> beam.Reshuffle() | "Join" >> beam.ParDo(pairs).with_output_types(Pair)
+
+
+def _files(given: str | Sequence[str]) -> list[str]:
+    """The index files that are meant. Raises ShardError where a pattern lacks one of those that are numbered."""
+    patterns = [given] if isinstance(given, str) else list(given)
+    paths = expand(FILES, patterns)
+    for pattern in filter(is_pattern, patterns):
+        require_all(pattern, FILES.match(pattern))
+    return paths
 
 
 class _Opened:
