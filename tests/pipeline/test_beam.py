@@ -269,6 +269,19 @@ def test_one_shard_is_the_file_that_one_machine_makes_byte_for_byte(tmp_path):
     assert (tmp_path / "beam.nearmost").read_bytes() == (tmp_path / "local.nearmost").read_bytes()
 
 
+def test_an_empty_file_among_others_is_no_error_as_on_one_machine(tmp_path):
+    write_txt(tmp_path / "a.txt", sentences(40))
+    write_txt(tmp_path / "b.txt", [])
+    write_txt(tmp_path / "c.txt", sentences(40, seed=1))
+    nm.index_corpus(str(tmp_path / "*.txt"), tmp_path / "local.nearmost", encoder="lsa:16")
+    run(Plan((str(tmp_path / "*.txt"),), str(tmp_path / "beam.nearmost"), encoder="lsa:16"), workers=1)
+    assert (tmp_path / "beam.nearmost").read_bytes() == (tmp_path / "local.nearmost").read_bytes()
+    for encoder in ("lsa:16", nm.load_encoder("lsa:16").fit(sentences(40))):
+        with pytest.raises(nm.InputError, match=r"there is no (row|text)"):
+            run(Plan((str(tmp_path / "b.txt"),), str(tmp_path / "none.nearmost"), encoder=encoder), workers=1)
+    assert not (tmp_path / "none.nearmost").exists()
+
+
 @pytest.mark.parametrize("on_duplicate", ["first", "last"])
 def test_of_equal_keys_the_one_stays_that_stays_on_one_machine(tmp_path, on_duplicate):
     texts = sentences(300)

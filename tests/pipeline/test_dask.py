@@ -82,6 +82,17 @@ def test_one_shard_is_the_file_that_one_machine_makes_byte_for_byte(tmp_path, cl
     assert (tmp_path / "dask.nearmost").read_bytes() == (tmp_path / "local.nearmost").read_bytes()
 
 
+def test_an_empty_file_among_others_is_no_error_as_on_one_machine(tmp_path, client):
+    write_txt(tmp_path / "a.txt", sentences(40))
+    write_txt(tmp_path / "b.txt", [])
+    nm.index_corpus(str(tmp_path / "*.txt"), tmp_path / "local.nearmost", encoder="lsa:16")
+    run(Plan((str(tmp_path / "*.txt"),), str(tmp_path / "dask.nearmost"), encoder="lsa:16"), client)
+    assert (tmp_path / "dask.nearmost").read_bytes() == (tmp_path / "local.nearmost").read_bytes()
+    for encoder in ("lsa:16", nm.load_encoder("lsa:16").fit(sentences(40))):
+        with pytest.raises(nm.InputError, match="there is no text"):
+            run(Plan((str(tmp_path / "b.txt"),), str(tmp_path / "none.nearmost"), encoder=encoder), client)
+
+
 def test_a_projection_lies_in_every_shard(tmp_path, client):
     write_tsv(tmp_path / "a.tsv", sentences(200))
     for path in run(plan(tmp_path, projection="gaussian:8", shards=2), client).paths:

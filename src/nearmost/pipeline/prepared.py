@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearmost.encoders import Encoder, Fitted, load_encoder
+from nearmost.errors import InputError
 from nearmost.metrics import metric_named
 from nearmost.pipeline.carried import Carried
 from nearmost.pipeline.files import Files
@@ -75,6 +76,8 @@ def _sample(plan: Plan, files: Files, paths: Sequence[str], most: int) -> list[s
             row = next(rows, -1)
             if row < 0:
                 break
+    if not texts:
+        raise InputError("there is no text in the input; wanted at least one")
     return texts
 
 

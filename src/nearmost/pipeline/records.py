@@ -10,7 +10,8 @@ from typing import BinaryIO, TypeVar
 
 from nearmost.pipeline.files import Files, is_url
 from nearmost.pipeline.passages import Passage, place_of, split_place
-from nearmost.readers.corpus import iter_records
+from nearmost.readers.corpus import records_of
+from nearmost.readers.selection import Selection
 from nearmost.readers.sources import Source
 
 T = TypeVar("T")
@@ -26,10 +27,10 @@ class Reading:
     format: str | None = None
 
     def passages(self, files: Files, number: int, path: str) -> Iterator[Passage]:
-        """The texts of one file, which is the one of this number. Without a column of keys, keys are ""."""
+        """The texts of one file, which is the one of this number; of an empty one none. Without ``key``, keys are ""."""
         opener: Callable[[str], BinaryIO] | None = files.open if is_url(path) else None
         source = Source(path, self.encoding, opener)
-        records = iter_records(source, text=self.text, key=self.key, encoding=self.encoding, format=self.format)
+        records = records_of([source], Selection(self.text, self.key, None, ()), self.format)
         for record_number, record in enumerate(records):
             key = "" if self.key is None else record.key
             yield Passage(key, record.text, place_of(number, record_number))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
 
@@ -147,6 +147,20 @@ def iter_records(
         raise InputError(f"limit is {limit}; it must be at least 1, or None for all records")
     selection = Selection(text, key, label, _names(columns))
     sources = [path] if isinstance(path, Source) else [Source(one, encoding) for one in expand(path)]
+    count = yield from records_of(sources, selection, format, limit, progress)
+    if not count:
+        found = "is empty" if not any(source.taken for source in sources) else "holds no record"
+        raise ReadError(f"{', '.join(source.name for source in sources)}: {found}; wanted at least one text")
+
+
+def records_of(
+    sources: Sequence[Source],
+    selection: Selection,
+    format: str | None = None,
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> Generator[Record, None, int]:
+    """The records of these files, and at the end how many they were: none of files without."""
     readers = [FORMATS[format_of(source, format)] for source in sources]
     total = sum(source.size for source in sources) if all(source.size for source in sources) else 0
     count, before = 0, 0
@@ -160,11 +174,9 @@ def iter_records(
         before += source.taken
         if count == limit:
             break
-    if not count:
-        found = "is empty" if not any(source.taken for source in sources) else "holds no record"
-        raise ReadError(f"{', '.join(source.name for source in sources)}: {found}; wanted at least one text")
-    if progress is not None:
+    if progress is not None and count:
         progress(total or before, total or before)
+    return count
 
 
 def _record(count: int, values: list[Any], selection: Selection, source: Source, line: int) -> Record:

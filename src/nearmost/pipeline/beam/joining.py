@@ -36,7 +36,8 @@ class Join(beam.PTransform):  # type: ignore[misc]
 
     Both are names or patterns of index files. Without ``right`` each row of ``left`` stands beside others of ``left``.
     ``recall``, ``radius`` and ``min_score`` as in ``nearmost.join``. Workers map files that they see, and copy those
-    that lie elsewhere, once each. Pairs come in no order, each of them once.
+    that lie elsewhere, once each. Pairs come in no order, each of them once. Raises ShardError for a pattern of which
+    a numbered file is missing.
     """
 
     def __init__(

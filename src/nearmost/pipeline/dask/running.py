@@ -69,6 +69,8 @@ def _carried_out(
         sizes = client.gather(client.map(tasks.sizes, read, pure=False))
         before = starts([sum(one) for one in sizes]) if plan.reading.key is None else None
         total = sum(map(sum, sizes))
+        if not total:
+            raise InputError("there is no text in the input; wanted at least one")
         parts = [client.submit(operator.getitem, read[file], i, pure=False) for file, i in _each(sizes)]
         encoded = client.map(
             tasks.encode, parts, before=before, plugin=plugin, batch=plan.batch_size,
