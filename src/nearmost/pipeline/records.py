@@ -27,7 +27,7 @@ class Reading:
     format: str | None = None
 
     def passages(self, files: Files, number: int, path: str) -> Iterator[Passage]:
-        """The texts of one file, which is the one of this number; of an empty one none. Without ``key``, keys are ""."""
+        """The texts of one file, which is the one of this number; of an empty one none. Without ``key`` keys are ""."""
         opener: Callable[[str], BinaryIO] | None = files.open if is_url(path) else None
         source = Source(path, self.encoding, opener)
         records = records_of([source], Selection(self.text, self.key, None, ()), self.format)
