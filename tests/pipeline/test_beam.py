@@ -438,12 +438,16 @@ def test_after_a_worker_is_killed_no_partial_shard_is_seen_and_the_next_run_is_w
 
 def test_what_a_worker_process_raises_is_told_at_the_end(tmp_path):
     (tmp_path / "a.tsv").write_text("key\theadline\nk0\tone\nk1\ttwo\tthree\n")
-    command = [*COMMAND[:-1], "static", str(tmp_path / "a.tsv"), "-o", str(tmp_path / "out.nearmost"), "--workers", "2"]
+    (tmp_path / "words.txt").write_text(
+        "one 1 2\ntwo 2 1\nthree 1 1\n"
+    )  # an encoder that does not read the corpus first
+    encoder, output = f"gensim:{tmp_path / 'words.txt'}", str(tmp_path / "out.nearmost")
+    command = [*COMMAND[:-1], encoder, str(tmp_path / "a.tsv"), "-o", output, "--workers", "2"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(f"nearmost: {tmp_path}/a.tsv:3: has 3 columns")
     assert "severity: ERROR" not in done.stderr  # Beam tells it all twice, the second time in lines of its own
-    assert [path.name for path in tmp_path.iterdir()] == ["a.tsv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tsv", "words.txt"]
 
 
 def test_ctrl_c_ends_a_run_of_several_processes(tmp_path, patience):
