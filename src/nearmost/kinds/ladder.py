@@ -125,9 +125,11 @@ class _Ladder:
         endless = scores[:, -1] == scores[:, k - 1]
         mostly = bool(endless.mean() >= MOSTLY)
         self.counts = np.ones(len(scores), np.bool_) if mostly else ~endless
-        self.good = scores >= scores[:, k - 1 : k]
+        good = scores >= scores[:, k - 1 : k]
+        self.good = good[:, : int(good.sum(axis=1).max(initial=0))]  # the nearest come first
         self.ties = (scores == scores[:, k - 1 : k]).sum(axis=1) * mostly
         self.tried: dict[int, _Tried] = {}
+        self._made: list[Step] | None = None  # of those tried
 
     @property
     def is_done(self) -> bool:
@@ -143,13 +145,20 @@ class _Ladder:
         """Another step, of the first queries: at which place each true neighbor stood among the promising rows."""
         n = len(ranks)
         counts = self.counts[:n]
+        ranks = ranks[:, : self.good.shape[1]]
         if counts.any():
             ranks, good, ties = ranks[counts], self.good[:n][counts], self.ties[:n][counts]
             found = np.array([((ranks < rows) & good).sum(axis=1) + ties for rows in ROWS])
+            self._made = None
             self.tried[effort] = _Tried(effort, np.minimum(self.k, found) / self.k)
 
     def steps(self) -> list[Step]:
         """As they are kept in a file."""
+        if self._made is None:
+            self._made = self._steps()
+        return self._made
+
+    def _steps(self) -> list[Step]:
         made: list[Step] = []
         tried = sorted(self.tried.values(), key=lambda one: one.effort)
         for i, one in enumerate(tried):
