@@ -1,6 +1,7 @@
 // Graphs for Python: the links and codes of a build, and the search. Shapes are checked here.
 #include "bind.h"
 #include "flat.h"
+#include "follow.h"
 #include "graph.h"
 #include "links.h"
 
@@ -16,21 +17,28 @@ Digits digits_of(const Array<const float, 1>& lows, const Array<const float, 1>&
   return {lows.data(), steps.data(), places.data(), int(bytes / kLine)};
 }
 
-void link_rows(const Array<const float, 2>& inside, size_t compared, size_t first, size_t second, size_t leaf,
-               size_t nearest, uint64_t seed, const Array<const uint32_t, 1>& entries, const Array<uint32_t, 2>& links,
+// Whether old links were followed; they are not where rows have moved too far.
+bool link_rows(const Array<const float, 2>& inside, size_t compared, size_t first, size_t second, size_t leaf,
+               size_t nearest, uint64_t seed, const Array<const uint32_t, 1>& entries,
+               const Maybe<const uint32_t, 2>& old_links, size_t followed, const Array<uint32_t, 2>& links,
                int n_threads, const Progress& progress) {
   const size_t n = inside.shape(0), n_entries = entries.shape(0);
   require(inside.shape(1) > 0 && compared > 0 && n < kMostRows && links.shape(0) == n && links.shape(1) == kLinks &&
               first > 0 && second > 0 && leaf > 1 && nearest > 0 && (n == 0 || n_entries > 0),
           "nearmost: rows and links do not fit together");
+  const uint32_t* old = pointer(old_links, {n, kLinks});
   for (size_t e = 0; e < n_entries; ++e) require(entries.data()[e] < n, "nearmost: an entry names no row");
   const Poll poll = poll_with(progress);
+  bool follows = false;
   run([&] {
     const Points points(inside.data(), n, std::min(compared, inside.shape(1)), inside.shape(1));
     Neighbors neighbors(n);
-    return find_neighbors(points, {first, second, leaf, nearest, seed}, neighbors, n_threads, poll) &&
+    follows = old && reached_by_links(points, old, n_threads, poll) >= kEnoughReached;
+    return (follows ? follow_links(points, old, followed, neighbors, n_threads, poll)
+                    : find_neighbors(points, {first, second, leaf, nearest, seed}, neighbors, n_threads, poll)) &&
            link(points, neighbors, entries.data(), n_entries, links.data(), n_threads, poll);
   });
+  return follows;
 }
 
 void pack_digits(const Array<const float, 2>& inside, const Maybe<const float, 1>& half_squares,
@@ -129,7 +137,7 @@ class BoundGraph {
 
 void bind_graph(nb::module_& m) {
   m.def("link", &link_rows, "inside"_a, "compared"_a, "first"_a, "second"_a, "leaf"_a, "nearest"_a, "seed"_a,
-        "entries"_a, "links"_a, "n_threads"_a, "progress"_a.none());
+        "entries"_a, "old_links"_a.none(), "followed"_a, "links"_a, "n_threads"_a, "progress"_a.none());
   m.def("pack_digits", &pack_digits, "inside"_a, "half_squares"_a.none(), "lows"_a, "steps"_a, "places"_a, "codes"_a,
         "n_threads"_a, "progress"_a.none());
   nb::class_<BoundGraph>(m, "Graph")

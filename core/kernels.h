@@ -70,6 +70,18 @@ struct Products {
   ptrdiff_t stride;
 };
 
+constexpr int kCrossRows = 4;
+
+// Four rows against n others, a multiple of four, wherever they lie: out[r * stride + j] = <rows[r], others[j]>, the
+// same bits whichever of the two comes first.
+struct Cross {
+  const float* const* rows;  // four
+  const float* const* others;
+  ptrdiff_t n, dim;
+  float* out;
+  ptrdiff_t stride;
+};
+
 // One query's integer sums with n vectors in panels, in runs of so many side by side, `stride` apart.
 struct Panelled {
   const int32_t* sums;
@@ -123,6 +135,7 @@ struct Kernels {
   double (*exact_l1)(const double* query, const float* row, ptrdiff_t n);
   uint32_t (*crc32c)(uint32_t, const uint8_t*, size_t);
   void (*products)(const Products&);
+  void (*cross)(const Cross&);
   // Writes the scores above the threshold and their positions, block * 8 + row; returns how many.
   size_t (*nibbles)(const Nibbles&, float threshold, float* scores, uint32_t* positions);
   // out = (sum - bias) * (step * scale) + offset, offsets null for none; n is a multiple of 16.

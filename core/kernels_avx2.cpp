@@ -111,11 +111,34 @@ ptrdiff_t halves(const uint8_t* from, ptrdiff_t n, float* to) {
   return i;
 }
 
+constexpr int kPairRows = 2;
+
+struct PairSums {
+  __m256 low, high;
+  static PairSums zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
+  static PairSums load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+  static PairSums load_some(const float* p, int n) {
+    float some[16] = {};
+    for (int i = 0; i < n; ++i) some[i] = p[i];
+    return load(some);
+  }
+  PairSums add_product(PairSums a, PairSums b) const {
+    return {_mm256_fmadd_ps(a.low, b.low, low), _mm256_fmadd_ps(a.high, b.high, high)};
+  }
+  float total() const {
+    const __m256 eight = _mm256_add_ps(low, high);
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+  }
+};
+
 #include "coding.inl"
 #include "crc_sse42.inl"
 #include "decode.inl"
 #include "exact.inl"
 #include "lanes.inl"
+#include "pairs.inl"
 #include "quantize.inl"
 
 void bound(const Estimate& e, const BlockFactors& f, const int32_t* sums, int n_blocks, float* upper, float* best) {
@@ -258,7 +281,7 @@ static inline void sums_of_four(const Walk& w, const uint32_t* rows, int32_t* ou
 
 const Kernels kAvx2Kernels = {"avx2",     63,     kBatchQueries, kBatchBlocks, kSingleBlocks, tile<Dot>, tile<L1>,
                               tile<Bits>, bound,  select,        reached_by,   quantize,      exact_dot, exact_squared,
-                              exact_l1,   crc32c, products,      nibbles,      scale,         best,      cut,
-                              encode,     decode, open,          meet};
+                              exact_l1,   crc32c, products,      cross,        nibbles,       scale,     best,
+                              cut,        encode, decode,        open,         meet};
 
 }  // namespace nearmost

@@ -78,11 +78,28 @@ ptrdiff_t halves(const uint8_t* from, ptrdiff_t n, float* to) {
   return i;
 }
 
+constexpr int kPairRows = 4;
+
+struct PairSums {
+  __m512 v;
+  static PairSums zero() { return {_mm512_setzero_ps()}; }
+  static PairSums load(const float* p) { return {_mm512_loadu_ps(p)}; }
+  static PairSums load_some(const float* p, int n) { return {_mm512_maskz_loadu_ps(__mmask16((1u << n) - 1), p)}; }
+  PairSums add_product(PairSums a, PairSums b) const { return {_mm512_fmadd_ps(a.v, b.v, v)}; }
+  float total() const {
+    const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+  }
+};
+
 #include "coding.inl"
 #include "crc_sse42.inl"
 #include "decode.inl"
 #include "exact.inl"
 #include "lanes.inl"
+#include "pairs.inl"
 #include "quantize.inl"
 
 void bound(const Estimate& e, const BlockFactors& f, const int32_t* sums, int n_blocks, float* upper, float* best) {
@@ -228,7 +245,7 @@ static inline size_t list_unseen(const Walk& w, const uint32_t* links, uint32_t*
 
 const Kernels kAvx512Kernels = {
     "avx512", 127,        kBatchQueries, kBatchBlocks, kSingleBlocks, tile<Dot>, tile<L1>, tile<Bits>, bound,
-    select,   reached_by, quantize,      exact_dot,    exact_squared, exact_l1,  crc32c,   products,   nibbles,
-    scale,    best,       cut,           encode,       decode,        open,      meet};
+    select,   reached_by, quantize,      exact_dot,    exact_squared, exact_l1,  crc32c,   products,   cross,
+    nibbles,  scale,      best,          cut,          encode,        decode,    open,     meet};
 
 }  // namespace nearmost

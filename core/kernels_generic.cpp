@@ -73,10 +73,35 @@ struct Lanes {
 
 ptrdiff_t halves(const uint8_t*, ptrdiff_t, float*) { return 0; }
 
+constexpr int kPairRows = 2;
+
+struct PairSums {
+  float v[16];
+  static PairSums zero() { return PairSums{}; }
+  static PairSums load(const float* p) { return load_some(p, 16); }
+  static PairSums load_some(const float* p, int n) {
+    PairSums r{};
+    for (int i = 0; i < n; ++i) r.v[i] = p[i];
+    return r;
+  }
+  PairSums add_product(PairSums a, PairSums b) const {
+    PairSums r;
+    for (int i = 0; i < 16; ++i) r.v[i] = v[i] + a.v[i] * b.v[i];
+    return r;
+  }
+  float total() const {
+    PairSums r = *this;
+    for (int half = 8; half > 0; half /= 2)
+      for (int i = 0; i < half; ++i) r.v[i] += r.v[i + half];
+    return r.v[0];
+  }
+};
+
 #include "coding.inl"
 #include "decode.inl"
 #include "exact.inl"
 #include "lanes.inl"
+#include "pairs.inl"
 #include "quantize.inl"
 
 void bound(const Estimate& e, const BlockFactors& f, const int32_t* sums, int n_blocks, float* upper, float* best) {
@@ -186,7 +211,7 @@ uint32_t crc32c(uint32_t crc, const uint8_t* p, size_t n) {
 
 const Kernels kGenericKernels = {"generic", 127,    1,        1,          1,        dot,       l1,
                                  bits,      bound,  select,   reached_by, quantize, exact_dot, exact_squared,
-                                 exact_l1,  crc32c, products, nibbles,    scale,    best,      cut,
-                                 encode,    decode, open,     meet};
+                                 exact_l1,  crc32c, products, cross,      nibbles,  scale,     best,
+                                 cut,       encode, decode,   open,       meet};
 
 }  // namespace nearmost

@@ -26,38 +26,66 @@ class Chooser {
   explicit Chooser(const Points& points) : points_(points) {}
 
   void choose(const std::vector<Neighbor>& candidates, Row& chosen) {
-    const size_t m = candidates.size(), dim = points_.dim;
+    const size_t m = candidates.size();
     chosen.clear();
     if (m == 0) return;
-    values_.resize(m * dim);
-    for (size_t i = 0; i < m; ++i) std::copy_n(points_.row(candidates[i].row), dim, &values_[i * dim]);
-    const Columns columns(values_.data(), m, dim, 0);
-    products_.resize(m * columns.width());
-    columns.score(
-        0, m, [&](size_t i) { return &values_[i * dim]; },
-        [&](size_t i, const float* products) { std::copy_n(products, m, &products_[i * m]); });
+    gather(candidates);
     // Of each candidate: how many times nearer than the row itself the nearest chosen one lies.
     hidden_.assign(m, 0);
     for (float relief = 1; chosen.size() < kLinks; relief = std::min(relief * kReliefStep, kRelief)) {
       for (size_t i = 0; i < m && chosen.size() < kLinks; ++i)
-        if (hidden_[i] <= relief) take(candidates, i, chosen);
+        if (hidden_[i] <= relief) {
+          chosen.push_back(candidates[i].row);
+          take(i);
+        }
       if (relief >= kRelief) break;
     }
   }
 
  private:
-  void take(const std::vector<Neighbor>& candidates, size_t i, Row& chosen) {
+  void gather(const std::vector<Neighbor>& candidates) {
     const size_t m = candidates.size();
-    chosen.push_back(candidates[i].row);
-    hidden_[i] = kTaken;
-    for (size_t j = i + 1; j < m; ++j) {
-      const float apart = points_.distance(candidates[i].row, candidates[j].row, products_[i * m + j]);
-      hidden_[j] = std::max(hidden_[j], candidates[j].distance / std::max(apart, kLeast));
+    width_ = (m + kCrossRows - 1) / kCrossRows * kCrossRows;
+    rows_.assign(width_, points_.row(candidates[0].row));
+    halves_.resize(m);
+    distances_.resize(m);
+    for (size_t i = 0; i < m; ++i) {
+      rows_[i] = points_.row(candidates[i].row);
+      halves_[i] = points_.half_squares[candidates[i].row];
+      distances_[i] = candidates[i].distance;
+    }
+    products_.resize(width_ * width_);
+    known_.assign(width_ / kCrossRows, 0);
+  }
+
+  // The products of candidate i with those behind it, of four such at a time.
+  const float* products(size_t i) {
+    const size_t from = i / kCrossRows * kCrossRows;
+    if (!known_[from / kCrossRows]) {
+      known_[from / kCrossRows] = 1;
+      kernels().cross({&rows_[from], &rows_[from], ptrdiff_t(width_ - from), ptrdiff_t(points_.dim),
+                       &products_[from * width_ + from], ptrdiff_t(width_)});
+    }
+    return &products_[i * width_];
+  }
+
+  void take(size_t i) {
+    const float *with = products(i), *halves = halves_.data(), *distances = distances_.data();
+    const float half = halves[i];
+    float* hidden = hidden_.data();
+    hidden[i] = kTaken;
+    for (size_t j = i + 1; j < hidden_.size(); ++j) {
+      const float apart = 2 * (half + halves[j]) - 2 * with[j];  // as Points::distance
+      const float nearer = distances[j] / (apart > kLeast ? apart : kLeast);
+      hidden[j] = hidden[j] > nearer ? hidden[j] : nearer;
     }
   }
 
   const Points& points_;
-  std::vector<float> values_, products_, hidden_;
+  size_t width_ = 0;
+  std::vector<const float*> rows_;
+  std::vector<float> halves_, distances_, products_, hidden_;
+  std::vector<uint8_t> known_;
 };
 
 class Linker {

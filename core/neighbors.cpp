@@ -2,16 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <mutex>
 #include <numeric>
 
 #include "columns.h"
+#include "meeting.h"
 #include "random.h"
 
 namespace nearmost {
 namespace {
 
-constexpr size_t kLocks = 1024, kPart = 960;
+constexpr size_t kPart = 960;
 constexpr size_t kLeastLeaf = 32;  // fewer are put together with others
 constexpr size_t kMostLeaders = 1000, kRowsPerLeader = 100;
 constexpr int kDeepest = 30;
@@ -21,44 +21,16 @@ using Ids = std::vector<uint32_t>;
 // A hash of a row that does not depend on where it stands.
 uint64_t hash(uint64_t seed, uint64_t row) { return Random(seed ^ Random(row).next()).next(); }
 
-// The `wanted` greatest of n numbers, a multiple of 16; the first of equal ones.
-class Greatest {
- public:
-  explicit Greatest(size_t n) : positions_(n + 16) {}
-
-  const std::vector<uint32_t>& of(const float* numbers, size_t n, size_t wanted) {
-    float lanes[16];
-    std::copy(numbers, numbers + 16, lanes);
-    for (size_t i = 16; i < n; i += 16)
-      for (size_t j = 0; j < 16; ++j) lanes[j] = numbers[i + j] > lanes[j] ? numbers[i + j] : lanes[j];
-    std::sort(lanes, lanes + 16, std::greater<>());  // that many lanes reach it, so that many numbers do
-    const size_t found = kernels().select(numbers, n, lanes[std::min<size_t>(wanted, 16) - 1], positions_.data());
-    best_.assign(positions_.begin(), positions_.begin() + ptrdiff_t(found));
-    const auto before = [&](uint32_t a, uint32_t b) {
-      return numbers[a] != numbers[b] ? numbers[a] > numbers[b] : a < b;
-    };
-    if (found > wanted) {
-      std::nth_element(best_.begin(), best_.begin() + ptrdiff_t(wanted) - 1, best_.end(), before);
-      best_.resize(wanted);
-    }
-    std::sort(best_.begin(), best_.end(), before);
-    return best_;
-  }
-
- private:
-  std::vector<uint32_t> positions_, best_;
-};
-
 class Divider {
  public:
   Divider(const Points& points, const Division& division, Neighbors& out)
-      : points_(points), division_(division), out_(out), locks_(kLocks) {}
+      : points_(points), division_(division), out_(out) {}
 
   bool run(int n_threads, const Poll& poll) {
     Ids all(points_.n);
     std::iota(all.begin(), all.end(), 0);
     if (all.size() <= division_.leaf) {
-      leaf(all.data(), all.size());
+      leaves(all);
       return true;
     }
     const Ids leaders = leaders_of(all, division_.seed);
@@ -92,8 +64,9 @@ class Divider {
   }
 
   void leaves(const Ids& ids) {
+    Meeting meeting(points_, division_.nearest, out_);
     for (size_t from = 0; from < ids.size(); from += division_.leaf)
-      leaf(ids.data() + from, std::min(division_.leaf, ids.size() - from));
+      meeting.meet(ids.data() + from, std::min(division_.leaf, ids.size() - from));
   }
 
   Ids leaders_of(const Ids& ids, uint64_t seed) const {
@@ -145,40 +118,9 @@ class Divider {
     return parts;
   }
 
-  // All rows of a leaf against each other.
-  void leaf(const uint32_t* ids, size_t m) {
-    if (m < 2) return;
-    const size_t dim = points_.dim, wanted = std::min(division_.nearest, m - 1);
-    std::vector<float> values(m * dim);
-    for (size_t i = 0; i < m; ++i) std::copy_n(points_.row(ids[i]), dim, &values[i * dim]);
-    const Columns columns(values.data(), m, dim, 0);
-    const size_t width = columns.width();
-    std::vector<float> halves(width, 1e30f), near(width);
-    for (size_t i = 0; i < m; ++i) halves[i] = points_.half_squares[ids[i]];
-    Greatest greatest(width);
-    columns.score(
-        0, m, [&](size_t i) { return &values[i * dim]; },
-        [&](size_t i, const float* products) {
-          for (size_t j = 0; j < width; ++j) near[j] = products[j] - halves[j];
-          near[i] = -3e38f;
-          for (const uint32_t j : greatest.of(near.data(), width, wanted)) {
-            const uint32_t a = ids[i], b = ids[j];
-            const float distance = points_.distance(a, b, products[j]);
-            remember(a, {distance, b});
-            remember(b, {distance, a});
-          }
-        });
-  }
-
-  void remember(uint32_t row, Neighbor neighbor) {
-    const std::lock_guard lock(locks_[row % kLocks]);
-    out_.add(row, neighbor);
-  }
-
   const Points& points_;
   const Division& division_;
   Neighbors& out_;
-  std::vector<std::mutex> locks_;
 };
 
 }  // namespace
@@ -200,12 +142,12 @@ std::vector<Neighbor> Neighbors::sorted(size_t row) const {
 }
 
 void Neighbors::add(size_t row, Neighbor neighbor) {
+  const std::lock_guard lock(locks_[row % kLocks]);
   Neighbor* kept = &kept_[row * kKept];
   uint32_t& count = counts_[row];
   if (count == kKept && !(neighbor < kept[0])) return;
-  bool known = false;
-  for (uint32_t i = 0; i < count; ++i) known |= kept[i].row == neighbor.row;
-  if (known) return;
+  for (uint32_t i = 0; i < count; ++i)
+    if (kept[i].row == neighbor.row) return;
   if (count == kKept) {
     std::pop_heap(kept, kept + kKept);
     kept[kKept - 1] = neighbor;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <vector>
 
 #include "parallel.h"
@@ -41,15 +42,17 @@ struct Division {
 class Neighbors {
  public:
   static constexpr size_t kKept = 48;
-  explicit Neighbors(size_t n) : kept_(n * kKept), counts_(n) {}
+  explicit Neighbors(size_t n) : kept_(n * kKept), counts_(n), locks_(kLocks) {}
   // Nearest first.
   std::vector<Neighbor> sorted(size_t row) const;
-  // Keeps the nearest, whatever the order in which they come. One thread at a time for a row.
+  // Keeps the nearest, whatever the order in which they come, from any thread.
   void add(size_t row, Neighbor neighbor);
 
  private:
+  static constexpr size_t kLocks = 1024;
   std::vector<Neighbor> kept_;  // of each row a heap, the farthest first, once it is full
   std::vector<uint32_t> counts_;
+  std::vector<std::mutex> locks_;
 };
 
 // The same for any number of threads. False where poll stopped it.

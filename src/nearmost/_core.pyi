@@ -149,10 +149,12 @@ def link(
     nearest: int,
     seed: int,
     entries: NDArray[np.uint32],
+    old_links: NDArray[np.uint32] | None,
+    followed: int,
     links: NDArray[np.uint32],
     n_threads: int,
     progress: Progress | None,
-) -> None: ...
+) -> bool: ...
 def pack_digits(
     inside: NDArray[np.float32],
     half_squares: NDArray[np.float32] | None,

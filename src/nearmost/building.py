@@ -12,8 +12,10 @@ from nearmost.contents import Contents
 from nearmost.encoders import Encoder, Fitted, load_encoder
 from nearmost.encoders.recorded import RecordedEncoder
 from nearmost.errors import InputError, ShapeError
-from nearmost.kinds.flat import Progress
+from nearmost.kinds.flat import Flat, Progress
+from nearmost.kinds.graph import Graph
 from nearmost.kinds.packing import Kind, pack
+from nearmost.kinds.partition import Partition
 from nearmost.kinds.partitioning import Quality
 from nearmost.memory import Allocate, aligned, on_disk
 from nearmost.metrics import Metric, metric_named
@@ -89,11 +91,15 @@ def packed(
     projection: Projection | str | os.PathLike[str] | int | None,
     keep_full: bool | None,
     seed: int,
+    before: Flat | Partition | Graph | None = None,
     allocate: Allocate = aligned,
     n_threads: int = 0,
     progress: Progress | None = None,
 ) -> Contents:
-    """The contents of rows that are complete, put through a projection where one is given."""
+    """The contents of rows that are complete, put through a projection where one is given.
+
+    ``before``: what the same rows are packed in now.
+    """
     projected = None
     if projection is not None:
         require_projection(projection, rows.dim, metric)
@@ -105,8 +111,9 @@ def packed(
     elif keep_full:
         raise InputError("keep_full keeps what a projection shortens; without projection=... rows are full as they are")
     made = pack(
-        metric, rows, kind=kind, quality=quality, seed=seed, allocate=allocate, n_threads=n_threads, progress=progress
-    )
+        metric, rows, kind=kind, quality=quality, seed=seed, before=before, allocate=allocate, n_threads=n_threads,
+        progress=progress,
+    )  # fmt: skip
     return Contents(made, keys, texts, encoder, projected)
 
 
@@ -133,7 +140,8 @@ def refitted(
         keep_full = True if parts.projected is not None else None
     return packed(
         parts.packed.metric, full, parts.keys, parts.texts, parts.encoder, kind=kind, quality=quality, store=store,
-        projection=projection, keep_full=keep_full, seed=seed, n_threads=n_threads, progress=progress,
+        projection=projection, keep_full=keep_full, seed=seed, before=parts.packed, n_threads=n_threads,
+        progress=progress,
     )  # fmt: skip
 
 

@@ -48,6 +48,8 @@ COMPARED = 192
 LEADERS = {"fast": (6, 2), "default": (8, 3), "best": (10, 4)}
 """Quality -> leaders that a row goes to at the first two levels."""
 LEAF, REMEMBERED = 256, 3
+FOLLOWED = {"fast": 1, "default": 2, "best": 3}
+"""Quality -> rows linked to the same one that remember each other, where links of before are followed."""
 MOST_EFFORT = 600
 MOST_HELD_OUT = 1024
 """Rows: misses fall steeply with a walk's margin, so few queries tell it well enough, and walks take long."""
@@ -60,11 +62,15 @@ def graph(
     *,
     quality: str = "default",
     seed: int = 0,
+    links: NDArray[np.uint32] | None = None,
     allocate: Allocate = aligned,
     n_threads: int = 0,
     progress: Progress | None = None,
 ) -> Graph:
-    """The rows in a calibrated graph: the same bytes for any number of threads."""
+    """The rows in a calibrated graph: the same bytes for any number of threads.
+
+    ``links`` are those of the same rows before they moved; they are followed as long as they lead to what is near now.
+    """
     if quality not in LEADERS:
         raise InputError(f"quality is {quality!r}; it must be one of {', '.join(LEADERS)}")
     n_rows = len(rows)
@@ -81,7 +87,7 @@ def graph(
     arrays["entries"] = np.sort(drawn).astype(np.uint32)
     arrays["links"] = allocate((n_rows, LINKS), np.uint32)
     division = (COMPARED, *LEADERS[quality], LEAF, REMEMBERED, seed)
-    _core.link(inside, *division, arrays["entries"], arrays["links"], n_threads, stage(5))
+    _core.link(inside, *division, arrays["entries"], links, FOLLOWED[quality], arrays["links"], n_threads, stage(5))
     del inside
     made = Graph(metric, rows.dim, n_rows, frame.unit, arrays)
     if n_rows < CALIBRATE_FROM:

@@ -32,11 +32,15 @@ def pack(
     kind: Kind = "auto",
     quality: Quality = "default",
     seed: int = 0,
+    before: Flat | Partition | Graph | None = None,
     allocate: Allocate = aligned,
     n_threads: int = 0,
     progress: Progress | None = None,
 ) -> Flat | Partition | Graph:
-    """The rows in the kind that is asked for, or in the faster one."""
+    """The rows in the kind that is asked for, or in the faster one.
+
+    ``before``: what the same rows were packed in before a projection moved them, which makes a graph of them cheaper.
+    """
     if kind not in KINDS:
         raise InputError(f"kind is {kind!r}; it must be one of {', '.join(KINDS)}")
     chosen = _suited(metric, rows, seed, n_threads) if kind == "auto" else kind
@@ -46,7 +50,8 @@ def pack(
         "quality": quality, "seed": seed, "allocate": allocate, "n_threads": n_threads, "progress": progress
     }  # fmt: skip
     if chosen == "graph":
-        made = graph(metric, rows, **options)
+        links = before.arrays["links"] if isinstance(before, Graph) else None
+        made = graph(metric, rows, links=links, **options)
         if kind != "auto" or made.calibration.is_useful:
             return made
         del made  # its walks lose their way among these rows
