@@ -10,7 +10,7 @@ namespace nearmost {
 namespace {
 
 constexpr size_t kPart = 960;
-constexpr size_t kAsked = 96, kTrue = 10;  // rows by which links are judged, and how many of the nearest of each
+constexpr size_t kAsked = 64, kTrue = 10;  // rows by which links are judged, and how many of the nearest of each
 constexpr size_t kBlock = 1024;
 
 using Ids = std::vector<uint32_t>;
@@ -88,11 +88,17 @@ bool follow_links(const Points& points, const uint32_t* links, size_t nearest, N
                   const Poll& poll) {
   return parallel_parts(points.n, kPart, n_threads, poll, [&](size_t from, size_t to) {
     Meeting meeting(points, nearest, out);
-    Ids ids;
+    Ids ids, next;
+    const auto fetch = [&](size_t row) {
+      next.assign(1, uint32_t(row));
+      add_linked(links, row, points.n, next);
+      make_distinct(next);
+      for (const uint32_t each : next) points.fetch(each);
+    };
+    fetch(from);
     for (size_t i = from; i < to; ++i) {
-      ids.assign(1, uint32_t(i));
-      add_linked(links, i, points.n, ids);
-      make_distinct(ids);
+      ids.swap(next);
+      if (i + 1 < to) fetch(i + 1);
       meeting.meet(ids.data(), ids.size());
     }
   });

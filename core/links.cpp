@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "columns.h"
+#include "gathered.h"
 
 namespace nearmost {
 namespace {
@@ -13,6 +14,7 @@ constexpr float kRelief = 1.2f;  // a link is spared where another one leads so 
 constexpr float kReliefStep = 1.1f;
 constexpr float kLeast = 1e-12f;  // distance of equal rows
 constexpr size_t kMostConsidered = 160;
+constexpr size_t kFirst = 24;          // links of a row before others lead back: more only make each choose twice
 constexpr uint32_t kFewLeadThere = 2;  // links to a row, if that can be had
 constexpr size_t kPart = 256;
 constexpr float kTaken = std::numeric_limits<float>::infinity();
@@ -23,17 +25,17 @@ using Row = std::vector<uint32_t>;
 // et al. 2019), with the relief grown in steps as in DiskANN.
 class Chooser {
  public:
-  explicit Chooser(const Points& points) : points_(points) {}
+  explicit Chooser(const Points& points) : points_(points), gathered_(points) {}
 
-  void choose(const std::vector<Neighbor>& candidates, Row& chosen) {
+  void choose(const std::vector<Neighbor>& candidates, Row& chosen, size_t most) {
     const size_t m = candidates.size();
     chosen.clear();
     if (m == 0) return;
     gather(candidates);
     // Of each candidate: how many times nearer than the row itself the nearest chosen one lies.
     hidden_.assign(m, 0);
-    for (float relief = 1; chosen.size() < kLinks; relief = std::min(relief * kReliefStep, kRelief)) {
-      for (size_t i = 0; i < m && chosen.size() < kLinks; ++i)
+    for (float relief = 1; chosen.size() < most; relief = std::min(relief * kReliefStep, kRelief)) {
+      for (size_t i = 0; i < m && chosen.size() < most; ++i)
         if (hidden_[i] <= relief) {
           chosen.push_back(candidates[i].row);
           take(i);
@@ -45,28 +47,22 @@ class Chooser {
  private:
   void gather(const std::vector<Neighbor>& candidates) {
     const size_t m = candidates.size();
-    width_ = (m + kCrossRows - 1) / kCrossRows * kCrossRows;
-    rows_.assign(width_, points_.row(candidates[0].row));
+    gathered_.gather(m, [&](size_t i) { return candidates[i].row; });
     halves_.resize(m);
     distances_.resize(m);
     for (size_t i = 0; i < m; ++i) {
-      rows_[i] = points_.row(candidates[i].row);
       halves_[i] = points_.half_squares[candidates[i].row];
       distances_[i] = candidates[i].distance;
     }
-    products_.resize(width_ * width_);
-    known_.assign(width_ / kCrossRows, 0);
+    known_.assign(gathered_.width() / kCrossRows, 0);
   }
 
-  // The products of candidate i with those behind it, of four such at a time.
+  // The products of candidate i with those behind it.
   const float* products(size_t i) {
-    const size_t from = i / kCrossRows * kCrossRows;
-    if (!known_[from / kCrossRows]) {
-      known_[from / kCrossRows] = 1;
-      kernels().cross({&rows_[from], &rows_[from], ptrdiff_t(width_ - from), ptrdiff_t(points_.dim),
-                       &products_[from * width_ + from], ptrdiff_t(width_)});
-    }
-    return &products_[i * width_];
+    uint8_t& known = known_[i / kCrossRows];
+    if (!known) gathered_.multiply(i);
+    known = 1;
+    return gathered_.products(i);
   }
 
   void take(size_t i) {
@@ -82,9 +78,8 @@ class Chooser {
   }
 
   const Points& points_;
-  size_t width_ = 0;
-  std::vector<const float*> rows_;
-  std::vector<float> halves_, distances_, products_, hidden_;
+  Gathered gathered_;
+  std::vector<float> halves_, distances_, hidden_;
   std::vector<uint8_t> known_;
 };
 
@@ -113,7 +108,7 @@ class Linker {
       Chooser chooser(points_);
       Row chosen;
       for (size_t i = from; i < to; ++i) {
-        chooser.choose(neighbors.sorted(i), chosen);
+        chooser.choose(neighbors.sorted(i), chosen, kFirst);
         write(i, chosen);
       }
     });
@@ -141,10 +136,11 @@ class Linker {
             chosen.push_back(from_where[j]);
         if (chosen.size() > kLinks) {
           candidates.clear();
+          for (const uint32_t other : chosen) points_.fetch(other);
           for (const uint32_t other : chosen) candidates.push_back({distance(uint32_t(i), other), other});
           std::sort(candidates.begin(), candidates.end());
           if (candidates.size() > kMostConsidered) candidates.resize(kMostConsidered);
-          chooser.choose(candidates, chosen);
+          chooser.choose(candidates, chosen, kLinks);
         }
         write(i, chosen);
       }

@@ -89,7 +89,7 @@ class Divider {
     Greatest greatest(columns.width());
     columns.score(
         0, n, [&](size_t i) { return points_.row(ids[i]); },
-        [&](size_t i, const float* scores) {
+        [&](size_t i, float* scores) {
           const Ids& best = greatest.of(scores, columns.width(), width);
           for (size_t w = 0; w < width; ++w) nearest[i * width + w] = best[w];
         });

@@ -17,6 +17,11 @@ struct Points {
   std::vector<float> half_squares;
   Points(const float* values, size_t n, size_t dim, size_t stride);
   const float* row(size_t i) const { return values + i * stride; }
+  // Soon to be read.
+  void fetch(size_t i) const {
+    const char* at = reinterpret_cast<const char*>(row(i));
+    for (size_t k = 0; k < dim * sizeof(float); k += 64) __builtin_prefetch(at + k, 0, 2);
+  }
   // Squared distance of two rows with this product: the same bits whichever comes first.
   float distance(uint32_t a, uint32_t b, float product) const {
     const float apart = 2 * (half_squares[a] + half_squares[b]) - 2 * product;
@@ -45,6 +50,12 @@ class Neighbors {
   explicit Neighbors(size_t n) : kept_(n * kKept), counts_(n), locks_(kLocks) {}
   // Nearest first.
   std::vector<Neighbor> sorted(size_t row) const;
+  // Soon to be added to.
+  void fetch(size_t row) const {
+    __builtin_prefetch(&counts_[row], 1);
+    const char* at = reinterpret_cast<const char*>(&kept_[row * kKept]);
+    for (size_t k = 0; k < kKept * sizeof(Neighbor); k += 64) __builtin_prefetch(at + k, 1);
+  }
   // Keeps the nearest, whatever the order in which they come, from any thread.
   void add(size_t row, Neighbor neighbor);
 
