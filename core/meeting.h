@@ -86,6 +86,7 @@ class Meeting {
       near_[i] = -3e38f;
       uint32_t* remembered = &remembered_[i * wanted];
       for (const uint32_t j : greatest_.of(near_.data(), width, wanted)) {
+        if (j >= m || j == i) continue;  // nothing else is a number
         *remembered++ = j;
         const uint32_t* of_other = &remembered_[j * wanted];
         if (std::find(of_other, of_other + wanted, uint32_t(i)) != of_other + wanted) continue;
