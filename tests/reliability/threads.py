@@ -29,11 +29,12 @@ def race(rounds: int, callers: int = 4) -> int:
         queries = rng.integers(0, 2, (300, 40)).astype(np.float32)
         wide = Rows.of(np.tile(rows, 3) if kind != "flat" else rows, metric)  # so wide that they are turned
         queries = np.tile(queries, 3) if kind != "flat" else queries
-        shared = pack(metric, wide, kind=kind, n_threads=3)  # type: ignore[arg-type]
+        first = pack(metric, wide, kind=kind, n_threads=3)  # type: ignore[arg-type]
+        shared = pack(metric, wide, kind=kind, before=first, n_threads=3)  # type: ignore[arg-type]
         truth = shared.search(queries, 5, n_threads=1)
 
         def call(turn: int) -> bool:
-            searched = shared if turn % 3 else pack(metric, wide, kind=kind, n_threads=2)  # type: ignore[arg-type] # noqa: B023
+            searched = shared if turn % 3 else pack(metric, wide, kind=kind, before=first, n_threads=2)  # type: ignore[arg-type] # noqa: B023
             ids, scores = searched.search(queries, 5, n_threads=1 + turn % 4)  # noqa: B023
             assert keys.row(f"key {turn}") == turn
             return bool((ids == truth.ids).all() and (scores == truth.scores).all())  # noqa: B023
