@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import nearmost as nm
 from nearmost.kinds.calibrate import Calibration
 from nearmost.kinds.ladder import LEAST, calibrate
 from nearmost.metrics import METRICS
@@ -116,3 +117,17 @@ def test_few_queries_all_climb():
     table = calibrate(searches.promising, searches.truth, None, MOST, work)
     assert {n for _, _, n in searches.searched} <= {300, 75}
     assert table.for_recall(0.9, 10) is not None
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_between_two_steps_no_fewer_rows_are_scored_than_the_upper_one_needs(seed):
+    """Well-parted rows: few lists find all, and whether a search does is up to the rows that it scores."""
+    rng = np.random.default_rng(seed)
+    centers = rng.uniform(-10, 10, (40, 16))
+    rows = (centers[rng.integers(0, 40, 9000)] + rng.normal(size=(9000, 16))).astype(np.float32)
+    index = nm.Index.build(rows[:4000], metric="euclidean", kind="partition")
+    true = index.search(rows[4000:], 10, recall=1).ids
+    for asked in (0.9, 0.95, 0.99):
+        ids = index.search(rows[4000:], 10, recall=asked).ids
+        found = np.mean([len(set(one) & set(other)) for one, other in zip(ids, true, strict=True)]) / 10
+        assert found >= asked - 0.005

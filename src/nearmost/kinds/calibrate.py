@@ -100,7 +100,10 @@ class Calibration:
 
 
 def reach(steps: list[Step], recall: float, parts: float = 1) -> Step | None:
-    """Between the last step below this recall and the first that reaches it; misses fall as a power of the effort."""
+    """Between the last step below this recall and the first that reaches it; misses fall as a power of the effort.
+
+    As many rows as the latter scores: what fewer of them miss follows no such law.
+    """
     limit, before = 0.0, None
     for step in steps:
         reached = step.limit(parts)
@@ -109,7 +112,7 @@ def reach(steps: list[Step], recall: float, parts: float = 1) -> Step | None:
                 return step
             low, high, wanted = (math.log(max(1 - x, 1e-4)) for x in (limit, reached, recall))
             part = (low - wanted) / (low - high) if low > high else 1.0
-            return Step(_blend(before.effort, step.effort, part), _blend(before.rows, step.rows, part))
+            return Step(_blend(before.effort, step.effort, part), step.rows)
         limit, before = max(limit, reached), step
     return None
 
