@@ -25,6 +25,7 @@ FLOORS = [
     {"errors", "_core"},
     {
         "cleaning",
+        "locks",
         "memory",
         "metrics",
         "strings",

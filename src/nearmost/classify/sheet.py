@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import IO, Any, NamedTuple
 
 from nearmost.errors import DamagedFileError, InputError
+from nearmost.locks import alone
 
 COLUMNS = ("key", "text", "label", "score", "runner_up", "margin", "abstained")
 
@@ -52,7 +53,10 @@ class Sheet:
     def __enter__(self) -> Sheet:
         self._file: IO[bytes] = open(self._part, "ab")
         try:
-            _lock(self._file, self._part)
+            if not alone(self._file.fileno()):
+                raise InputError(
+                    f"{self._part} is being written by another process; wait for it, or name another output"
+                )
             kept = {} if self._restart else self._kept()
             size = os.fstat(self._file.fileno()).st_size
             if kept and size < kept["n_bytes"]:
@@ -188,15 +192,3 @@ def _json_rows(file: IO[str]) -> Iterator[list[str]]:
 
 WRITERS = {".tsv": _tsv_lines, ".csv": _csv_lines, ".jsonl": _json_lines}
 READERS = {".tsv": _tsv_rows, ".csv": _csv_rows, ".jsonl": _json_rows}
-
-
-def _lock(file: IO[bytes], path: Path) -> None:
-    """Keeps a second writer out for as long as the file is open."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: one writer is up to the user there
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise InputError(f"{path} is being written by another process; wait for it, or name another output") from None

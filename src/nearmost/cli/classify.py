@@ -11,7 +11,7 @@ from cyclopts import CycloptsError, Parameter
 from nearmost.cli.encoder import kept_encoder
 from nearmost.cli.judging import Judge, calibrated
 from nearmost.cli.labelled import examples
-from nearmost.cli.options import Json, Threads
+from nearmost.cli.options import Cache, Json, Threads
 from nearmost.cli.output import note, print_json
 from nearmost.cli.steps import step
 
@@ -93,9 +93,7 @@ def classify(
             metavar="STEPS", help="Clean texts and labels first: unicode,unescape,ascii,lower,spaces,seniority,gender."
         ),
     ] = None,
-    cache: Annotated[
-        str | None, Parameter(metavar="DIR", help="Keep vectors in this folder, and take from it what is there.")
-    ] = None,
+    cache: Cache = None,
     evaluate: Annotated[
         str | None,
         Parameter(
@@ -139,9 +137,8 @@ def classify(
         raise CycloptsError(msg="--precision P lies above 0 and is at most 1, and takes the place of --reject-below.")
     cleaning = _Cleaning(clean)
     reading: dict[str, Any] = {"text": text, "key": key, "encoding": encoding, "format": format}
-    if not any(
-        one == "-" or is_pipe(one) for one in expand(inputs)
-    ):  # say before the labels are encoded what is missing
+    if not any(one == "-" or is_pipe(one) for one in expand(inputs)):
+        # what is missing in them is told before the labels are encoded
         columns = () if evaluate is None else (evaluate,)
         next(iter_records(inputs, columns=columns, limit=1 if limit is None else min(limit, 1), **reading))
     held_out = None

@@ -6,7 +6,6 @@ Beam has file systems of its own and so has Dask; both are used by these few ver
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import glob
 import os
 import re
@@ -16,6 +15,7 @@ from typing import BinaryIO, Protocol
 
 from nearmost import store
 from nearmost.errors import FormatError, InputError, NotAnIndexError
+from nearmost.locks import alone
 
 OF = re.compile(r"\d{5}-of-\d{5}")
 
@@ -107,13 +107,9 @@ def _held(path: str) -> int | None:
     """A file that this process alone holds until the handle is closed, or the process ends; None where another does."""
     while True:
         handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not alone(handle):
             os.close(handle)
             return None
-        except OSError:  # a file system without locks
-            return handle
         with contextlib.suppress(FileNotFoundError):  # the run that had it has just finished
             if os.path.samestat(os.fstat(handle), os.stat(path)):
                 return handle

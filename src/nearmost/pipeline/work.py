@@ -19,7 +19,6 @@ A page is ROWS records, or fewer long ones. What the files vouch for was synced 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 from collections.abc import Mapping
@@ -32,6 +31,7 @@ from numpy.typing import NDArray
 from nearmost import _core, store
 from nearmost.encoders.batching import WINDOW
 from nearmost.errors import FormatError, InputError
+from nearmost.locks import alone
 
 ROWS = WINDOW
 """Most records of a page: so many texts are tokenized and sorted together, whether or not they come from here."""
@@ -270,11 +270,9 @@ def _locked(path: Path) -> int:
             raise InputError(f"{path} is in the way of the work folder: move it elsewhere") from None
         with contextlib.suppress(FileNotFoundError):  # the run that had it has just finished
             handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            if not alone(handle):
                 os.close(handle)
-                raise InputError(f"{path} is in use by another process; wait for it, or name another output") from None
+                raise InputError(f"{path} is in use by another process; wait for it, or name another output")
             if path.exists() and os.path.samestat(os.fstat(handle), path.stat()):
                 return handle
             os.close(handle)

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nearmost.label.manual.tasks import Task, task
 from nearmost.label.records.records import records
-from nearmost.label.store.opened import Opened
+from nearmost.label.store.opened import Opened, n_rows
 from nearmost.label.votes.columns import Rows, label_numbers
 from nearmost.label.votes.runs import vote_rows
 from nearmost.label.votes.weak import weak_cells
@@ -102,3 +103,19 @@ def _packed(rows: Rows, about: Task, ids: Sequence[int]) -> dict[int, list[Mark]
     for label, record, sure, start, end in zip(label_numbers(rows, about).tolist(), *columns, strict=True):
         found[record].append(Mark(label, sure, start, end))
     return found
+
+
+def map_labels(project: Opened, task_name: str | None = None) -> NDArray[np.int64]:
+    """One label by hand and one weak label of each record, (n_records, 2): numbers, -1 where it has none.
+
+    Where a record has several, the first by hand, and the weak one that is surest.
+    """
+    about = task(project, task_name)
+    numbers, both = about.numbers(), np.full((n_rows(project), 2), -1, dtype=np.int64)
+    said = project.database.rows("SELECT record_id, label_id FROM manual WHERE task_id = ?", (about.id,))
+    known = ((record, numbers[label]) for record, label in said if label in numbers)
+    for record, number in sorted(known, reverse=True):
+        both[record, 0] = number
+    rows = np.sort(weak_cells(project, about), order="confidence")
+    both[rows["record"], 1] = label_numbers(rows, about)
+    return both

@@ -18,15 +18,14 @@ def map_points(project: Opened) -> NDArray[np.float32]:
 
     The same vectors give the same map. Raises InputError before ``embed``.
     """
-    path = project.folder / FILE
-    file = path.stat() if path.exists() else None
     with index(project) as found:
+        path = project.folder / FILE
+        file = path.stat()
+        state = (str(path.resolve()), file.st_ino, file.st_mtime_ns, file.st_size, n_rows(project))
+        held = _last.get(state)
+        if held is not None:
+            return held.copy()
         rows = found.vectors().rows
-    assert file is not None
-    state = (str(path.resolve()), file.st_ino, file.st_mtime_ns, file.st_size, n_rows(project))
-    held = _last.get(state)
-    if held is not None:
-        return held.copy()
     points = np.full((n_rows(project), 2), np.nan, dtype=np.float32)
     if rows.shape[1] < 2:
         rows = np.pad(rows, ((0, 0), (0, 1)))

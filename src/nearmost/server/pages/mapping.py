@@ -8,8 +8,7 @@ import numpy as np
 from fastapi import APIRouter, Body, Request
 from fastapi.responses import HTMLResponse, Response
 
-from nearmost.label.votes.columns import label_numbers
-from nearmost.label.votes.weak import weak_cells
+from nearmost.label.browsing.cards import map_labels
 from nearmost.server.pages.heuristics import free
 from nearmost.server.shown import Shown
 
@@ -32,18 +31,8 @@ def points(shown: Shown) -> Response:
 
 @router.get("/api/map/labels")
 def labels(shown: Shown, task: str) -> Response:
-    """For every record its label by hand and its weak label, int16 little-endian each, -1 where it has none.
-
-    Where a record has several, the first by hand, and the weak one that is surest.
-    """
-    project, about = shown.project, shown.project.task(task)
-    both = np.full((project.n_records, 2), -1, dtype="<i2")
-    numbers = about.numbers()
-    said = project.database.rows("SELECT record_id, label_id FROM manual WHERE task_id = ?", (about.id,))
-    for record, number in sorted(((r, numbers.get(label, -1)) for r, label in said), reverse=True):
-        both[record, 0] = number
-    rows = np.sort(weak_cells(project, about), order="confidence")
-    both[rows["record"], 1] = label_numbers(rows, about)
+    """For every record its label by hand and its weak label, int16 little-endian each, -1 where it has none."""
+    both = map_labels(shown.project, task).astype("<i2")
     return Response(both.tobytes(), media_type="application/octet-stream")
 
 
